@@ -1,0 +1,205 @@
+#include "lib/base/proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+
+extern char **environ;
+
+int proc_find(const char *name, char *ret, size_t size)
+{
+    if (strchr(name, '/'))
+        return access(name, X_OK) == 0 ? str_copy(ret, size, name) : -errno;
+    const char *path = getenv("PATH");
+    struct cursor c = cursor_of(path ? path : "/usr/local/bin:/usr/bin:/bin");
+    for (;;) {
+        const char *dir;
+        size_t len;
+        cursor_until(&c, ':', &dir, &len);
+        struct stat st;
+        if (len > 0 && str_format(ret, size, "%.*s/%s", (int)len, dir, name) > 0 &&
+            access(ret, X_OK) == 0 && stat(ret, &st) == 0 && S_ISREG(st.st_mode))
+            return 0;
+        if (!cursor_char(&c, ':'))
+            return -ENOENT;
+    }
+}
+
+static void reset_signals(void)
+{
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)signal(sig, SIG_DFL); /* fails for KILL, STOP and glibc's own two, as it should */
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int place_fd(int fd, int target)
+{
+    return fd == target ? fd_set_cloexec(fd, 0) : dup2(fd, target) < 0 ? -errno : 0;
+}
+
+/* Runs in the new process: close-on-exec for all but the named fds, then exec. Never returns. */
+static void become(const struct proc_spec *spec, const char *path, pid_t parent, int report)
+{
+    reset_signals();
+    if (spec->die_with_parent) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(127);
+    }
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int r = place_fd(spec->stdin_fd > 0 ? spec->stdin_fd : null, STDIN_FILENO);
+    if (r >= 0 && spec->stdout_fd > 0)
+        r = place_fd(spec->stdout_fd, STDOUT_FILENO);
+    if (r >= 0 && spec->stderr_fd > 0)
+        r = place_fd(spec->stderr_fd, STDERR_FILENO);
+    if (r >= 0 && close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        r = -errno;
+    for (size_t i = 0; r >= 0 && i < spec->n_keep_fds; i++)
+        r = fd_set_cloexec(spec->keep_fds[i], 0);
+    if (r >= 0) {
+        execve(path, (char *const *)(size_t)spec->argv, spec->envp ? spec->envp : environ);
+        r = -errno;
+    }
+    (void)!write(report, &r, sizeof r);
+    _exit(127);
+}
+
+pid_t proc_start(const struct proc_spec *spec, struct err *err)
+{
+    char path[4096];
+    int r = proc_find(spec->argv[0], path, sizeof path);
+    if (r < 0)
+        return err_set(err, -r, "%s: not found or not executable%s", spec->argv[0],
+                       strchr(spec->argv[0], '/') ? "" : " in $PATH");
+
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "cannot make a pipe");
+    pid_t self = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        become(spec, path, self, report[1]);
+    int fork_errno = errno;
+    fd_close(report[1]);
+    if (pid < 0) {
+        fd_close(report[0]);
+        return err_sys(err, fork_errno, "cannot start %s", spec->argv[0]);
+    }
+    int failure = 0;
+    ssize_t n = file_read_full(report[0], &failure, sizeof failure);
+    fd_close(report[0]);
+    if (n == (ssize_t)sizeof failure) {
+        (void)proc_wait(pid);
+        return err_sys(err, -failure, "cannot execute %s", path);
+    }
+    return pid;
+}
+
+int proc_wait(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return status;
+}
+
+int proc_run(const char *const *argv, char *out, size_t size, struct err *err)
+{
+    int pipe_fds[2];
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "cannot make a pipe");
+    cleanup_close int reader = pipe_fds[0];
+    cleanup_close int writer = pipe_fds[1];
+    struct proc_spec spec = {.argv = argv, .stdout_fd = writer, .stderr_fd = writer};
+    pid_t pid = proc_start(&spec, err);
+    if (pid < 0)
+        return pid;
+    writer = fd_close(writer);
+
+    ssize_t n = file_read_full(reader, out, size - 1);
+    out[n > 0 ? n : 0] = '\0';
+    char rest[512];
+    while (file_read_full(reader, rest, sizeof rest) > 0)
+        ; /* let it finish; what does not fit is dropped */
+    int status = proc_wait(pid);
+    return status < 0 ? err_sys(err, -status, "cannot wait for %s", argv[0]) : status;
+}
+
+const char *proc_describe(int status, char *buf, size_t size)
+{
+    if (WIFSIGNALED(status)) {
+        const char *text = strsignal(WTERMSIG(status));
+        (void)snprintf(buf, size, "signal: %s", text);
+        if (size > 8 && buf[8] >= 'A' && buf[8] <= 'Z')
+            buf[8] = (char)(buf[8] - 'A' + 'a'); /* "signal: killed", as Go's tools print it */
+    } else {
+        (void)snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
+    }
+    return buf;
+}
+
+/* The parent's pid in /proc/PID/stat; the command name before it may hold any byte but NUL. */
+static pid_t parent_of(int proc_fd, const char *pid_name)
+{
+    char path[64], buf[1024];
+    if (str_format(path, sizeof path, "%s/stat", pid_name) < 0 ||
+        file_read_into(proc_fd, path, buf, sizeof buf, NULL) < 0)
+        return -1;
+    const char *p = strrchr(buf, ')');
+    if (!p || strlen(p) < 5)
+        return -1;
+    struct cursor c = cursor_of(p + 4); /* ") S PPID ..." */
+    uint64_t ppid = 0;
+    return cursor_u64(&c, 10, INT32_MAX, &ppid) ? (pid_t)ppid : -1;
+}
+
+static void kill_children(int proc_fd)
+{
+    cleanup_close int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return;
+    (void)take_fd(&fd);
+    pid_t self = getpid();
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+        struct cursor c = cursor_of(entry->d_name);
+        uint64_t pid = 0;
+        /* A child cannot be recycled under us: only we can reap it. */
+        if (cursor_u64(&c, 10, INT32_MAX, &pid) && cursor_done(&c) &&
+            parent_of(proc_fd, entry->d_name) == self)
+            (void)kill((pid_t)pid, SIGKILL);
+    }
+    (void)closedir(dir);
+}
+
+void proc_kill_family(int proc_fd)
+{
+    for (;;) {
+        kill_children(proc_fd);
+        pid_t pid;
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            ;
+        if (pid < 0 && errno == ECHILD)
+            return;
+        struct timespec pause = {.tv_nsec = 1000 * 1000};
+        (void)nanosleep(&pause, NULL);
+    }
+}

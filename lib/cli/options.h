@@ -1,0 +1,63 @@
+/*
+ * One option table a program: parsing, --help and shell completion follow from it.
+ *
+ * The syntax is the GNU one without abbreviations: --name VALUE, --name=VALUE, -x VALUE; parsing
+ * stops at the first word that is no option, or behind "--". As Go's flag packages do, one dash
+ * may stand for two (-name) and a flag may carry its value (--name=false). Every table has --help
+ * (-h) and --version (-v) by itself, and --completion=bash.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct err;
+
+enum cli_kind {
+    CLI_FLAG,   /**< bool */
+    CLI_STRING, /**< const char *, points into argv */
+    CLI_U32,    /**< uint32_t within [min, max] */
+    CLI_LIST,   /**< struct cli_list: may repeat, values split at commas */
+};
+
+#define CLI_LIST_MAX 1024
+
+struct cli_list {
+    const char *items[CLI_LIST_MAX]; /**< point into argv */
+    size_t n;
+};
+
+struct cli_option {
+    const char *name;     /**< long name without dashes */
+    char letter;          /**< short form, or 0 */
+    enum cli_kind kind;
+    size_t offset;        /**< of the field in the program's config struct */
+    const char *value;    /**< how --help names the value: "DIR"; NULL for a flag */
+    const char *help;     /**< one line; a default is written here: "MTU (default: 65520)" */
+    const char *const *choices; /**< NULL-ended list a CLI_STRING must be from, or NULL */
+    uint32_t min, max;    /**< CLI_U32 only */
+};
+
+struct cli_program {
+    const char *name;
+    const char *usage;   /**< behind "Usage: ": "rootlesskit [OPTION]... [--] COMMAND [ARG]..." */
+    const char *summary; /**< one or more lines under the usage */
+    const struct cli_option *options;
+    size_t n_options;
+    const char *epilog;  /**< printed after the options, or NULL */
+};
+
+/** What cli_parse() did. */
+enum cli_parsed {
+    CLI_PARSED = 0,   /**< go on; *ret_first is the index of the first positional word */
+    CLI_PARSED_EXIT,  /**< --help, --version or --completion was answered on stdout: end with 0 */
+};
+
+/**
+ * Parses argv into @p config, whose fields hold the defaults on entry. Writes to argv's strings
+ * (lists are split in place). @return enum cli_parsed, or -EINVAL with the one line to print
+ */
+int cli_parse(const struct cli_program *program, int argc, char **argv, void *config,
+              int *ret_first, struct err *err);
+void cli_help(const struct cli_program *program, FILE *out);
