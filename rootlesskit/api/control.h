@@ -1,0 +1,50 @@
+/*
+ * Between the parent and rootlesskit-api, which serves the REST API: one request, one reply, over a
+ * SOCK_SEQPACKET pair (lib/base/msg.h). The parent starts rootlesskit-api when somebody connects
+ * to api.sock, with the listening socket as fd 3 and this pair as fd 4; it ends when idle. So the
+ * HTTP server's libraries cost nothing at start-up, and its parser never runs in the parent.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rootlesskit/port/spec.h"
+
+#define CONTROL_LISTEN_FD 3
+#define CONTROL_FD 4
+#define CONTROL_DNS_MAX 4
+
+enum control_op {
+    CONTROL_INFO = 1,
+    CONTROL_LIST,   /**< id = lowest port id wanted (0 first); one reply a request, -ENOENT at the end */
+    CONTROL_ADD,    /**< spec; reply: id and spec as kept */
+    CONTROL_REMOVE, /**< id */
+};
+
+struct control_request {
+    uint32_t op;
+    uint32_t id;
+    struct port_spec spec;
+};
+
+struct control_info {
+    char state_dir[PATH_MAX];
+    int32_t child_pid;
+    char network_driver[32]; /**< "" when there is none (--net=host) */
+    char dns[CONTROL_DNS_MAX][PORT_IP_MAX];
+    char child_ip[PORT_IP_MAX];
+    char port_driver[32];    /**< "" for none and implicit */
+    char protos[9][PORT_PROTO_MAX]; /**< supported ones, "" ends the list */
+    bool disallow_loopback_child_ip;
+};
+
+struct control_reply {
+    uint32_t op;
+    uint32_t id;
+    int32_t code; /**< 0 or -errno */
+    char message[512];
+    struct port_spec spec;
+    struct control_info info;
+};

@@ -1,0 +1,64 @@
+/*
+ * The data plane process: moves bytes between the child's network namespace C and the host.
+ *
+ * The parent forks it; it joins the child's user namespace, stays in the host's network namespace,
+ * makes the gateway namespace G (when it is the network driver) and starts one worker thread a
+ * place: outbound flows are dialled from the host, published ports from inside C. After set-up it
+ * confines itself: no file system, no exec, only the system calls of the data path.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct err;
+
+struct gateway_config {
+    bool network;           /**< make the network (--net=gateway); else serve ports only */
+    bool ports;             /**< start the port worker (--port-driver=builtin) */
+    bool host_loopback;     /**< connections to gateway_ip reach the host's 127.0.0.1 */
+    struct in_addr child_ip;   /**< 10.0.2.100 */
+    struct in_addr gateway_ip; /**< 10.0.2.2 */
+    struct in_addr dns_ip;     /**< 10.0.2.3 */
+    uint8_t prefix;            /**< 24 */
+    uint32_t mtu;              /**< of the veth, bytes */
+    char ifname[IF_NAMESIZE];  /**< of the child's end: tap0 */
+    int userns_fd;             /**< the child's user namespace (nsfs fd) */
+    int netns_fd;              /**< C */
+    int control_fd;            /**< SOCK_SEQPACKET to the parent: gateway_request / gateway_reply */
+};
+
+/* Messages, one struct each (lib/base/msg.h). Every request gets exactly one reply with its op and
+ * id; besides, GATEWAY_READY is sent once, unasked, when set-up is over (code 0) or has failed. */
+enum gateway_op {
+    GATEWAY_READY = 1,
+    GATEWAY_PORT_ADD,    /**< one fd beside: the listening socket; target = where to connect in C */
+    GATEWAY_PORT_REMOVE, /**< closes the listener and its connections, then replies */
+    GATEWAY_RESOLVERS,   /**< the host's DNS servers as they are now; may be none */
+};
+
+#define GATEWAY_RESOLVERS_MAX 3 /* MAXNS of resolv.conf(5) */
+
+struct gateway_request {
+    uint32_t op;
+    uint32_t id;                    /**< PORT_*: the port's id */
+    struct sockaddr_storage target; /**< PORT_ADD: IPv4 or IPv6 address and port in C */
+    uint32_t n_resolvers;
+    struct sockaddr_storage resolvers[GATEWAY_RESOLVERS_MAX];
+};
+
+struct gateway_reply {
+    uint32_t op;
+    uint32_t id;
+    int32_t code; /**< 0 or -errno */
+    char message[512];
+};
+
+/**
+ * Runs until the parent's end of control_fd closes. Call it in a freshly forked, single-threaded
+ * process whose fds are 0-2 and those of @p config. @return the process's exit status
+ */
+int gateway_run(const struct gateway_config *config);
