@@ -7,6 +7,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stddef.h>
 
 /** Closes @p fd if it is >= 0; never retried (Linux releases the number even on EINTR). errno is kept.
  *  @return -EBADF, so that `fd = fd_close(fd)` also forgets the number. */
@@ -31,6 +32,10 @@ int fd_fill_std(void);
 
 /** Closes every fd >= @p first (close_range(2), Linux 5.9; glibc falls back to /proc/self/fd). */
 void fd_close_from(int first);
+
+/** Closes every fd but 0-2 and the @p n in @p keep (which it sorts): for a process forked to do one
+ *  thing. */
+void fd_close_except(int *keep, size_t n);
 
 /** Sets or clears O_NONBLOCK. @return 0 or -errno */
 int fd_set_nonblock(int fd, int on);

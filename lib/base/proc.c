@@ -54,8 +54,39 @@ static int place_fd(int fd, int target)
     return fd == target ? fd_set_cloexec(fd, 0) : dup2(fd, target) < 0 ? -errno : 0;
 }
 
-/* Runs in the new process: close-on-exec for all but the named fds, then exec. Never returns. */
-static void become(const struct proc_spec *spec, const char *path, pid_t parent, int report)
+#define PASS_FIRST 3
+#define PASS_ABOVE 64 /* out of the way of every number that is about to be filled */
+
+static int place_passed(const struct proc_spec *spec)
+{
+    int moved[PROC_PASS_MAX];
+    if (spec->n_pass_fds > PROC_PASS_MAX)
+        return -E2BIG;
+    for (size_t i = 0; i < spec->n_pass_fds; i++) {
+        moved[i] = fcntl(spec->pass_fds[i], F_DUPFD_CLOEXEC, PASS_ABOVE);
+        if (moved[i] < 0)
+            return -errno;
+    }
+    for (size_t i = 0; i < spec->n_pass_fds; i++)
+        if (dup2(moved[i], PASS_FIRST + (int)i) < 0)
+            return -errno;
+    return 0;
+}
+
+static int place_all(const struct proc_spec *spec, int null)
+{
+    int r = place_fd(spec->stdin_fd > 0 ? spec->stdin_fd : null, STDIN_FILENO);
+    if (r >= 0 && spec->stdout_fd > 0)
+        r = place_fd(spec->stdout_fd, STDOUT_FILENO);
+    if (r >= 0 && spec->stderr_fd > 0)
+        r = place_fd(spec->stderr_fd, STDERR_FILENO);
+    if (r >= 0 && close_range(PASS_FIRST, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        r = -errno;
+    return r < 0 ? r : place_passed(spec);
+}
+
+/* Runs in the new process: the named fds in their places, the rest close-on-exec, then exec. */
+static void become(const struct proc_spec *spec, const char *path, pid_t parent, int pipe_end)
 {
     reset_signals();
     if (spec->die_with_parent) {
@@ -63,16 +94,9 @@ static void become(const struct proc_spec *spec, const char *path, pid_t parent,
         if (getppid() != parent)
             _exit(127);
     }
+    int report = fcntl(pipe_end, F_DUPFD_CLOEXEC, PASS_ABOVE);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int r = place_fd(spec->stdin_fd > 0 ? spec->stdin_fd : null, STDIN_FILENO);
-    if (r >= 0 && spec->stdout_fd > 0)
-        r = place_fd(spec->stdout_fd, STDOUT_FILENO);
-    if (r >= 0 && spec->stderr_fd > 0)
-        r = place_fd(spec->stderr_fd, STDERR_FILENO);
-    if (r >= 0 && close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-        r = -errno;
-    for (size_t i = 0; r >= 0 && i < spec->n_keep_fds; i++)
-        r = fd_set_cloexec(spec->keep_fds[i], 0);
+    int r = place_all(spec, null);
     if (r >= 0) {
         execve(path, (char *const *)(size_t)spec->argv, spec->envp ? spec->envp : environ);
         r = -errno;

@@ -8,6 +8,8 @@
 
 struct err;
 
+#define PROC_PASS_MAX 8
+
 /** What a new process gets. Zeroed fields mean: the caller's environment, /dev/null as stdin. */
 struct proc_spec {
     const char *const *argv;  /**< NULL-ended; argv[0] with a slash is used as it is, else PATH */
@@ -15,8 +17,8 @@ struct proc_spec {
     int stdin_fd;             /**< 0: /dev/null */
     int stdout_fd;            /**< 0: inherit */
     int stderr_fd;            /**< 0: inherit */
-    const int *keep_fds;      /**< further fds that survive the exec under their own numbers */
-    size_t n_keep_fds;
+    const int *pass_fds;      /**< further fds, which the program finds as 3, 4, ... */
+    size_t n_pass_fds;        /**< at most PROC_PASS_MAX */
     int die_with_parent;      /**< SIGKILL when the calling thread's process dies */
 };
 
