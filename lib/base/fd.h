@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <stddef.h>
 
-/** Closes @p fd if it is >= 0; never retried (Linux releases the number even on EINTR). errno is kept.
+/** Closes @p fd if it is >= 0; never retried (Linux releases the number even on EINTR). errno is
+ * kept.
  *  @return -EBADF, so that `fd = fd_close(fd)` also forgets the number. */
 int fd_close(int fd);
 

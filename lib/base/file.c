@@ -55,8 +55,7 @@ int file_read_into(int dirfd, const char *path, char *buf, size_t size, struct e
     return (int)n;
 }
 
-int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len,
-              struct err *err)
+int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
 {
     cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)

@@ -24,6 +24,7 @@ int file_poke(int dirfd, const char *path, const char *data, struct err *err);
 /** Creates @p path anew (O_EXCL after an unlink) with @p mode, whatever the umask. */
 int file_create(int dirfd, const char *path, mode_t mode, const char *data, struct err *err);
 
-/** read(2)/write(2) until done; EINTR restarted. @return bytes, or -errno; a short read is the end */
+/** read(2)/write(2) until done; EINTR restarted. @return bytes, or -errno; a short read is the end
+ */
 ssize_t file_read_full(int fd, void *buf, size_t len);
 int file_write_full(int fd, const void *buf, size_t len);

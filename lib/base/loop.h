@@ -18,7 +18,7 @@ struct loop_source;
 typedef void loop_fn(struct loop_source *source, uint32_t events);
 
 struct loop_source {
-    int fd;     /**< -1 while not in the loop */
+    int fd; /**< -1 while not in the loop */
     loop_fn *fn;
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,34 +196,45 @@ static pid_t parent_of(int proc_fd, const char *pid_name)
     return cursor_u64(&c, 10, INT32_MAX, &ppid) ? (pid_t)ppid : -1;
 }
 
-static void kill_children(int proc_fd)
+static bool in_our_userns(int proc_fd, const char *pid_name)
+{
+    char path[64], theirs[64] = "", ours[64] = "";
+    if (str_format(path, sizeof path, "%s/ns/user", pid_name) < 0 ||
+        readlinkat(proc_fd, path, theirs, sizeof theirs - 1) < 0 ||
+        readlinkat(proc_fd, "self/ns/user", ours, sizeof ours - 1) < 0)
+        return false; /* a zombie: reaping it is all there is to do */
+    return str_equal(theirs, ours);
+}
+
+/* One round. @return how many there were, those still to be reaped included */
+static unsigned kill_children(int proc_fd, int other_userns)
 {
     cleanup_close int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir)
-        return;
+        return 0;
     (void)take_fd(&fd);
     pid_t self = getpid();
+    unsigned found = 0;
     for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         struct cursor c = cursor_of(entry->d_name);
         uint64_t pid = 0;
+        if (!cursor_u64(&c, 10, INT32_MAX, &pid) || !cursor_done(&c) ||
+            parent_of(proc_fd, entry->d_name) != self ||
+            (other_userns && in_our_userns(proc_fd, entry->d_name)))
+            continue;
         /* A child cannot be recycled under us: only we can reap it. */
-        if (cursor_u64(&c, 10, INT32_MAX, &pid) && cursor_done(&c) &&
-            parent_of(proc_fd, entry->d_name) == self)
-            (void)kill((pid_t)pid, SIGKILL);
+        (void)kill((pid_t)pid, SIGKILL);
+        (void)waitpid((pid_t)pid, NULL, WNOHANG);
+        found++;
     }
     (void)closedir(dir);
+    return found;
 }
 
-void proc_kill_family(int proc_fd)
+void proc_kill_family(int proc_fd, int other_userns)
 {
-    for (;;) {
-        kill_children(proc_fd);
-        pid_t pid;
-        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-            ;
-        if (pid < 0 && errno == ECHILD)
-            return;
+    while (kill_children(proc_fd, other_userns) > 0) {
         struct timespec pause = {.tv_nsec = 1000 * 1000};
         (void)nanosleep(&pause, NULL);
     }

@@ -12,18 +12,19 @@ struct err;
 
 /** What a new process gets. Zeroed fields mean: the caller's environment, /dev/null as stdin. */
 struct proc_spec {
-    const char *const *argv;  /**< NULL-ended; argv[0] with a slash is used as it is, else PATH */
-    char *const *envp;        /**< NULL: inherit */
-    int stdin_fd;             /**< 0: /dev/null */
-    int stdout_fd;            /**< 0: inherit */
-    int stderr_fd;            /**< 0: inherit */
-    const int *pass_fds;      /**< further fds, which the program finds as 3, 4, ... */
-    size_t n_pass_fds;        /**< at most PROC_PASS_MAX */
-    int die_with_parent;      /**< SIGKILL when the calling thread's process dies */
+    const char *const *argv; /**< NULL-ended; argv[0] with a slash is used as it is, else PATH */
+    char *const *envp;       /**< NULL: inherit */
+    int stdin_fd;            /**< 0: /dev/null */
+    int stdout_fd;           /**< 0: inherit */
+    int stderr_fd;           /**< 0: inherit */
+    const int *pass_fds;     /**< further fds, which the program finds as 3, 4, ... */
+    size_t n_pass_fds;       /**< at most PROC_PASS_MAX */
+    int die_with_parent;     /**< SIGKILL when the calling thread's process dies */
 };
 
 /**
- * Starts a process; every other fd of the caller is closed in it, signals are unblocked and default.
+ * Starts a process; every other fd of the caller is closed in it, signals are unblocked and
+ * default.
  * @return pid (the caller waits for it), or -errno: ENOENT when the program is not found
  */
 pid_t proc_start(const struct proc_spec *spec, struct err *err);
@@ -39,9 +40,11 @@ const char *proc_describe(int status, char *buf, size_t size);
 /**
  * Kills and reaps every descendant of a process that is a child subreaper (or pid 1), until none
  * is left: a killed child's own children are handed to the caller, which kills them next.
- * @param proc_fd  an open directory fd of /proc
+ * @param proc_fd         an open directory fd of /proc
+ * @param other_userns    only those in another user namespace than the caller's, so that jobs a
+ *                        shell started before it exec'ed the caller are left alone
  */
-void proc_kill_family(int proc_fd);
+void proc_kill_family(int proc_fd, int other_userns);
 /** Full path of a program: as it is with a slash, else the first executable one on $PATH.
  *  @return 0, or -ENOENT */
 int proc_find(const char *name, char *ret, size_t size);

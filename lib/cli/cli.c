@@ -10,6 +10,7 @@
 
 static const char *prefix_text = "?";
 static bool debug_on;
+static mode_t inherited_umask;
 
 void cli_set_prefix(const char *prefix)
 {
@@ -67,12 +68,17 @@ int cli_fail(const struct err *err, int status)
     return status;
 }
 
+mode_t cli_inherited_umask(void)
+{
+    return inherited_umask;
+}
+
 void cli_begin(const char *prefix, int first_unknown_fd)
 {
     cli_set_prefix(prefix);
     if (fd_fill_std() < 0)
         exit(CLI_FAILED);
     fd_close_from(first_unknown_fd);
-    umask(022);
+    inherited_umask = umask(022);
     (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 }

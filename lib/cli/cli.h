@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct err;
 
@@ -29,3 +30,5 @@ int cli_fail(const struct err *err, int status);
 
 /** Fills fds 0-2, closes all from @p first_unknown_fd on, sets umask 022. Call it first in main. */
 void cli_begin(const char *prefix, int first_unknown_fd);
+/** The umask before cli_begin(), for a program that starts the user's own command. */
+mode_t cli_inherited_umask(void);

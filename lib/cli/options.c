@@ -12,7 +12,10 @@
 static const struct cli_option builtin[] = {
     {.name = "help", .letter = 'h', .help = "show this help and exit"},
     {.name = "version", .letter = 'v', .help = "show the version and exit"},
-    {.name = "completion", .kind = CLI_STRING, .value = "SHELL", .help = "print a completion script (bash) and exit"},
+    {.name = "completion",
+     .kind = CLI_STRING,
+     .value = "SHELL",
+     .help = "print a completion script (bash) and exit"},
 };
 #define N_BUILTIN (sizeof builtin / sizeof builtin[0])
 

@@ -29,14 +29,14 @@ struct cli_list {
 };
 
 struct cli_option {
-    const char *name;     /**< long name without dashes */
-    char letter;          /**< short form, or 0 */
+    const char *name; /**< long name without dashes */
+    char letter;      /**< short form, or 0 */
     enum cli_kind kind;
-    size_t offset;        /**< of the field in the program's config struct */
-    const char *value;    /**< how --help names the value: "DIR"; NULL for a flag */
-    const char *help;     /**< one line; a default is written here: "MTU (default: 65520)" */
+    size_t offset;              /**< of the field in the program's config struct */
+    const char *value;          /**< how --help names the value: "DIR"; NULL for a flag */
+    const char *help;           /**< one line; a default is written here: "MTU (default: 65520)" */
     const char *const *choices; /**< NULL-ended list a CLI_STRING must be from, or NULL */
-    uint32_t min, max;    /**< CLI_U32 only */
+    uint32_t min, max;          /**< CLI_U32 only */
 };
 
 struct cli_program {
@@ -45,13 +45,13 @@ struct cli_program {
     const char *summary; /**< one or more lines under the usage */
     const struct cli_option *options;
     size_t n_options;
-    const char *epilog;  /**< printed after the options, or NULL */
+    const char *epilog; /**< printed after the options, or NULL */
 };
 
 /** What cli_parse() did. */
 enum cli_parsed {
-    CLI_PARSED = 0,   /**< go on; *ret_first is the index of the first positional word */
-    CLI_PARSED_EXIT,  /**< --help, --version or --completion was answered on stdout: end with 0 */
+    CLI_PARSED = 0,  /**< go on; *ret_first is the index of the first positional word */
+    CLI_PARSED_EXIT, /**< --help, --version or --completion was answered on stdout: end with 0 */
 };
 
 /**
