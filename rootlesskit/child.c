@@ -1,0 +1,185 @@
+#include "rootlesskit/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/msg.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+#include "rootlesskit/copyup.h"
+#include "rootlesskit/link.h"
+#include "rootlesskit/mounts.h"
+#include "rootlesskit/options.h"
+#include "rootlesskit/statedir.h"
+#include "rootlesskit/supervise.h"
+
+/* Waits for one message of the parent. @return 0, or -EPIPE when the parent is gone */
+static int await(int link, enum link_op op)
+{
+    struct link_message message;
+    int r = msg_recv(link, &message, sizeof message, NULL, NULL);
+    if (r <= 0)
+        return r < 0 ? r : -EPIPE;
+    return message.op == (uint32_t)op ? 0 : -EPROTO;
+}
+
+static int tell(int link, enum link_op op, int code, const char *text)
+{
+    struct link_message message = {.op = (uint32_t)op, .code = code};
+    (void)str_copy(message.text, sizeof message.text, text);
+    return msg_send(link, &message, sizeof message, NULL, 0);
+}
+
+static int become_root(struct err *err)
+{
+    if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+        return err_sys(err, errno, "cannot become root of the user namespace");
+    return 0;
+}
+
+static int set_up_mounts(const struct rk_config *config, struct err *err)
+{
+    int r = become_root(err);
+    if (r >= 0 && config->pidns && mounts_proc(err) < 0)
+        cli_warning("%s", err->msg);
+    if (r >= 0)
+        r = mounts_propagate(config->propagation, err);
+    for (size_t i = 0; i < config->copy_up.n && r >= 0; i++)
+        r = copyup_dir(config->copy_up.items[i], err);
+    bool isolated = config->net_kind != NET_HOST && config->net_kind != NET_NONE;
+    if (r >= 0 && isolated && mounts_sys(err) < 0)
+        cli_warning("%s", err->msg);
+    return r;
+}
+
+/* The state directory's two files, opened in this mount namespace: an fd of the parent's could not
+ * be the source of a bind mount. */
+static void mount_network_files(const struct statedir *state)
+{
+    static const char *const names[] = {"resolv.conf", "hosts"};
+    for (int i = 0; i < 2; i++) {
+        struct err err = {0};
+        char source[PATH_MAX + NAME_MAX], target[32];
+        (void)str_format(source, sizeof source, "%s/%s", state->path, names[i]);
+        (void)str_format(target, sizeof target, "/etc/%s", names[i]);
+        cleanup_close int fd = open(source, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            (void)err_sys(&err, errno, "cannot open %s", source);
+        if (fd < 0 || mounts_file(fd, target, &err) < 0)
+            cli_warning("%s", err.msg);
+    }
+}
+
+static int set_environment(const struct statedir *state, uid_t euid, gid_t egid)
+{
+    char uid_text[16], gid_text[16];
+    (void)str_format(uid_text, sizeof uid_text, "%u", euid);
+    (void)str_format(gid_text, sizeof gid_text, "%u", egid);
+    return setenv("ROOTLESSKIT_STATE_DIR", state->path, 1) < 0 ||
+                   setenv("ROOTLESSKIT_PARENT_EUID", uid_text, 1) < 0 ||
+                   setenv("ROOTLESSKIT_PARENT_EGID", gid_text, 1) < 0
+               ? -errno
+               : 0;
+}
+
+static int child_main(const struct rk_config *config, struct statedir *state, int link, uid_t euid,
+                      gid_t egid)
+{
+    cli_set_prefix("[rootlesskit:child ]");
+    struct err err = {0};
+    bool files = config->net_kind != NET_HOST && config->net_kind != NET_NONE;
+    if (await(link, LINK_MAPPED) < 0)
+        return EXIT_FAILURE;
+    int r = set_up_mounts(config, &err);
+    if (r >= 0)
+        r = await(link, LINK_NETWORK);
+    if (r >= 0 && files)
+        mount_network_files(state);
+    if (r < 0) {
+        (void)tell(link, LINK_FAILED, r, err.msg);
+        return EXIT_FAILURE;
+    }
+    if (tell(link, LINK_READY, 0, "") < 0 || await(link, LINK_GO) < 0)
+        return EXIT_FAILURE;
+    if (set_environment(state, euid, egid) < 0)
+        return EXIT_FAILURE;
+    return supervise_run(config, state, link);
+}
+
+static uint64_t clone_flags(const struct rk_config *config)
+{
+    uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS;
+    if (config->net_kind != NET_HOST)
+        flags |= CLONE_NEWNET;
+    if (config->pidns)
+        flags |= CLONE_NEWPID;
+    if (config->cgroupns)
+        flags |= CLONE_NEWCGROUP;
+    if (config->utsns)
+        flags |= CLONE_NEWUTS;
+    if (config->ipcns)
+        flags |= CLONE_NEWIPC;
+    return flags;
+}
+
+static int explain_clone(int code, struct err *err)
+{
+    const char *cause = "";
+    if (code == EPERM)
+        cause = " (user namespaces are switched off for unprivileged users, or a sandbox around "
+                "this process forbids them)";
+    else if (code == ENOSPC)
+        cause = " (user.max_user_namespaces or the nesting depth is exhausted)";
+    else if (code == EACCES)
+        cause = " (a security module such as AppArmor or SELinux forbids it)";
+    else if (code == EINVAL)
+        cause = " (this kernel lacks one of the namespaces)";
+    return err_set(err, code,
+                   "failed to start the child: %s%s; rootless-setup check finds the cause",
+                   strerror(code), cause);
+}
+
+pid_t child_start(const struct rk_config *config, struct statedir *state, int *ret_link,
+                  int *ret_pidfd, struct err *err)
+{
+    /* With a file capability this process is not dumpable, and newuidmap may not open the child's
+     * /proc/PID/uid_map. Ptrace stays refused to all who have less capabilities (ptrace(2)). */
+    (void)prctl(PR_SET_DUMPABLE, 1);
+    int pair[2];
+    int r = msg_pair(pair, err);
+    if (r < 0)
+        return r;
+    uid_t euid = geteuid();
+    gid_t egid = getegid();
+    int pidfd = -EBADF;
+    struct clone_args args = {
+        .flags = clone_flags(config) | CLONE_PIDFD,
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0) {
+        fd_close(pair[0]);
+        _exit(child_main(config, state, pair[1], euid, egid));
+    }
+    int code = errno;
+    fd_close(pair[1]);
+    if (pid < 0) {
+        fd_close(pair[0]);
+        return explain_clone(code, err);
+    }
+    *ret_link = pair[0];
+    *ret_pidfd = pidfd;
+    return pid;
+}

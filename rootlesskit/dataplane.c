@@ -1,0 +1,148 @@
+#include "rootlesskit/dataplane.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/msg.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "rootlesskit/gateway/gateway.h"
+#include "rootlesskit/options.h"
+#include "rootlesskit/resolv.h"
+#include "rootlesskit/signals.h"
+
+#define REPLY_WAIT_MS 10000
+
+static int open_namespace(pid_t child, const char *kind, struct err *err)
+{
+    char path[64];
+    (void)str_format(path, sizeof path, "/proc/%d/ns/%s", child, kind);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? err_sys(err, errno, "cannot open the child's %s", path) : fd;
+}
+
+static int receive(struct dataplane *plane, enum gateway_op op, struct err *err)
+{
+    struct pollfd poll_fd = {.fd = plane->control_fd, .events = POLLIN};
+    int n;
+    do
+        n = poll(&poll_fd, 1, REPLY_WAIT_MS);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return err_set(err, ETIMEDOUT, "the network process did not answer within %d s",
+                       REPLY_WAIT_MS / 1000);
+    struct gateway_reply reply;
+    int r = msg_recv(plane->control_fd, &reply, sizeof reply, NULL, NULL);
+    if (r <= 0)
+        return err_set(err, EPIPE, "the network process ended unexpectedly");
+    if (reply.op != (uint32_t)op)
+        return err_set(err, EPROTO, "the network process gave an unexpected answer");
+    reply.message[sizeof reply.message - 1] = '\0';
+    return reply.code < 0 ? err_set(err, -reply.code, "%s", reply.message) : 0;
+}
+
+static int call(struct dataplane *plane, const struct gateway_request *request, int fd,
+                struct err *err)
+{
+    int r = msg_send(plane->control_fd, request, sizeof *request, &fd, fd >= 0 ? 1 : 0);
+    if (r < 0)
+        return err_sys(err, -r, "cannot reach the network process");
+    return receive(plane, (enum gateway_op)request->op, err);
+}
+
+static void fill(struct gateway_config *gateway, const struct rk_config *config)
+{
+    gateway->network = config->net_kind == NET_GATEWAY;
+    gateway->ports = config->port_kind == PORT_BUILTIN;
+    gateway->host_loopback = !config->disable_host_loopback;
+    gateway->child_ip = config->child_ip;
+    gateway->gateway_ip = config->gateway_ip;
+    gateway->dns_ip = config->dns_ip;
+    gateway->prefix = config->prefix;
+    gateway->mtu = config->mtu;
+    (void)str_copy(gateway->ifname, sizeof gateway->ifname, config->ifname);
+}
+
+/* In the new process: nothing of the parent's stays open but what the data plane needs. */
+static void run(struct gateway_config *gateway, pid_t parent)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    int keep[] = {gateway->control_fd, gateway->userns_fd, gateway->netns_fd};
+    fd_close_except(keep, sizeof keep / sizeof keep[0]);
+    _exit(gateway_run(gateway));
+}
+
+int dataplane_start(struct dataplane *plane, const struct rk_config *config, pid_t child,
+                    struct err *err)
+{
+    struct gateway_config gateway = {0};
+    fill(&gateway, config);
+    cleanup_close int userns_fd = open_namespace(child, "user", err);
+    cleanup_close int netns_fd = userns_fd < 0 ? userns_fd : open_namespace(child, "net", err);
+    if (netns_fd < 0)
+        return netns_fd;
+    int pair[2];
+    int r = msg_pair(pair, err);
+    if (r < 0)
+        return r;
+    plane->control_fd = pair[0];
+    gateway.control_fd = pair[1];
+    gateway.userns_fd = userns_fd;
+    gateway.netns_fd = netns_fd;
+
+    pid_t self = getpid();
+    plane->pid = fork();
+    if (plane->pid == 0)
+        run(&gateway, self);
+    int code = errno;
+    fd_close(pair[1]);
+    if (plane->pid < 0) {
+        plane->pid = 0;
+        return err_sys(err, code, "cannot start the network process");
+    }
+    plane->pidfd = (int)syscall(SYS_pidfd_open, plane->pid, 0);
+    if (plane->pidfd < 0)
+        return err_sys(err, errno, "cannot watch the network process");
+    return receive(plane, GATEWAY_READY, err);
+}
+
+int dataplane_add_port(struct dataplane *plane, uint32_t id, int listen_fd,
+                       const struct sockaddr_storage *target, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_ADD, .id = id, .target = *target};
+    return call(plane, &request, listen_fd, err);
+}
+
+int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_REMOVE, .id = id};
+    return call(plane, &request, -1, err);
+}
+
+int dataplane_set_resolvers(struct dataplane *plane, const struct resolvers *resolvers,
+                            struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_RESOLVERS, .n_resolvers = resolvers->n};
+    memcpy(request.resolvers, resolvers->addresses, sizeof request.resolvers);
+    return call(plane, &request, -1, err);
+}
+
+void dataplane_stop(struct dataplane *plane)
+{
+    plane->control_fd = fd_close(plane->control_fd);
+    plane->pidfd = fd_close(plane->pidfd);
+    if (plane->pid > 0) {
+        (void)kill(plane->pid, SIGKILL);
+        (void)proc_wait(plane->pid);
+    }
+    plane->pid = 0;
+}

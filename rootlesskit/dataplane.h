@@ -1,0 +1,38 @@
+/*
+ * The parent's side of the data plane process (gateway/gateway.h): start it, send it ports and
+ * resolvers, stop it. It serves the gateway network, the builtin port driver, or both.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+struct err;
+struct resolvers;
+struct rk_config;
+
+struct dataplane {
+    pid_t pid; /**< 0 = not running */
+    int pidfd;
+    int control_fd;
+};
+
+#define DATAPLANE_UNSET                       \
+    {                                         \
+        .pidfd = -EBADF, .control_fd = -EBADF \
+    }
+
+/** Forks it for the namespaces of @p child and waits until it serves. */
+int dataplane_start(struct dataplane *plane, const struct rk_config *config, pid_t child,
+                    struct err *err);
+/** Hands over a listening socket (borrowed; close it afterwards) whose connections go to @p target.
+ */
+int dataplane_add_port(struct dataplane *plane, uint32_t id, int listen_fd,
+                       const struct sockaddr_storage *target, struct err *err);
+/** Returns when the listener and its connections are closed. */
+int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err);
+int dataplane_set_resolvers(struct dataplane *plane, const struct resolvers *resolvers,
+                            struct err *err);
+void dataplane_stop(struct dataplane *plane);

@@ -1,0 +1,226 @@
+#include "rootlesskit/endpoint.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/msg.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+#include "rootlesskit/api/control.h"
+#include "rootlesskit/options.h"
+#include "rootlesskit/port/ports.h"
+#include "rootlesskit/statedir.h"
+
+#define SERVER_NAME "rootlesskit-api"
+
+static void show_ip(struct in_addr ip, char *ret, size_t size)
+{
+    (void)inet_ntop(AF_INET, &ip, ret, (socklen_t)size);
+}
+
+static void fill_info(const struct endpoint *endpoint, struct control_info *info)
+{
+    static const char *const protos[] = {"tcp", "tcp4", "tcp6"};
+    const struct rk_config *config = endpoint->config;
+    (void)str_copy(info->state_dir, sizeof info->state_dir, endpoint->state->path);
+    info->child_pid = endpoint->child;
+    if (config->net_kind != NET_HOST)
+        (void)str_copy(info->network_driver, sizeof info->network_driver, config->net);
+    if (config->net_kind == NET_GATEWAY || config->net_kind == NET_SLIRP4NETNS) {
+        show_ip(config->dns_ip, info->dns[0], sizeof info->dns[0]);
+        show_ip(config->child_ip, info->child_ip, sizeof info->child_ip);
+    }
+    if (config->port_kind == PORT_NONE)
+        return;
+    (void)str_copy(info->port_driver, sizeof info->port_driver, config->port_driver);
+    for (size_t i = 0; i < sizeof protos / sizeof protos[0]; i++)
+        (void)str_copy(info->protos[i], sizeof info->protos[i], protos[i]);
+}
+
+static int answer(struct endpoint *endpoint, const struct control_request *request,
+                  struct control_reply *reply, struct err *err)
+{
+    const struct port *port;
+    switch ((enum control_op)request->op) {
+    case CONTROL_INFO:
+        fill_info(endpoint, &reply->info);
+        return 0;
+    case CONTROL_LIST:
+        port = ports_next(endpoint->ports, request->id);
+        if (!port)
+            return -ENOENT;
+        reply->id = port->id;
+        reply->spec = port->spec;
+        return 0;
+    case CONTROL_ADD:
+        reply->spec = request->spec;
+        return ports_add(endpoint->ports, &request->spec, &reply->id, err);
+    case CONTROL_REMOVE:
+        return ports_remove(endpoint->ports, request->id, err);
+    }
+    return err_set(err, EPROTO, "unknown request %u", request->op);
+}
+
+static void close_control(struct endpoint *endpoint)
+{
+    loop_del(endpoint->loop, &endpoint->control);
+    endpoint->control_fd = fd_close(endpoint->control_fd);
+}
+
+static void on_request(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct endpoint *endpoint = loop_owner(source, struct endpoint, control);
+    struct control_request request;
+    if (msg_recv(source->fd, &request, sizeof request, NULL, NULL) <= 0) {
+        close_control(endpoint);
+        return;
+    }
+    struct err err = {0};
+    struct control_reply reply = {.op = request.op};
+    reply.code = answer(endpoint, &request, &reply, &err);
+    (void)snprintf(reply.message, sizeof reply.message, "%s", err.msg);
+    if (msg_send(source->fd, &reply, sizeof reply, NULL, 0) < 0)
+        close_control(endpoint);
+}
+
+static void on_connection(struct loop_source *source, uint32_t events);
+
+static void forget_server(struct endpoint *endpoint)
+{
+    close_control(endpoint);
+    loop_del(endpoint->loop, &endpoint->server_end);
+    endpoint->server_pidfd = fd_close(endpoint->server_pidfd);
+    endpoint->server = 0;
+}
+
+static void on_server_end(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct endpoint *endpoint = loop_owner(source, struct endpoint, server_end);
+    (void)proc_wait(endpoint->server);
+    forget_server(endpoint);
+    if (loop_add(endpoint->loop, &endpoint->listener, endpoint->listen_fd, EPOLLIN, on_connection) <
+        0)
+        cli_warning("the API is gone: cannot watch api.sock");
+}
+
+/* Beside this program (a build tree, a bundle), in ../libexec, or where it was installed. */
+static int find_server(char *ret, size_t size, struct err *err)
+{
+    static const char *const places[] = {"", "../libexec/", NULL};
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash)
+        slash[1] = '\0';
+    for (int i = 0; places[i]; i++)
+        if (str_format(ret, size, "%s%s" SERVER_NAME, self, places[i]) > 0 &&
+            access(ret, X_OK) == 0)
+            return 0;
+    if (str_copy(ret, size, ROOTLESS_LIBEXECDIR "/" SERVER_NAME) == 0 && access(ret, X_OK) == 0)
+        return 0;
+    return err_set(err, ENOENT,
+                   SERVER_NAME " is neither beside rootlesskit nor in " ROOTLESS_LIBEXECDIR
+                               ": the API cannot be served");
+}
+
+static int start_server(struct endpoint *endpoint, struct err *err)
+{
+    char path[PATH_MAX];
+    int pair[2];
+    int r = find_server(path, sizeof path, err);
+    if (r >= 0)
+        r = msg_pair(pair, err);
+    if (r < 0)
+        return r;
+    const char *const argv[] = {path, NULL};
+    const int passed[] = {endpoint->listen_fd, pair[1]}; /* CONTROL_LISTEN_FD, CONTROL_FD */
+    struct proc_spec spec = {
+        .argv = argv, .pass_fds = passed, .n_pass_fds = 2, .die_with_parent = 1};
+    pid_t pid = proc_start(&spec, err);
+    fd_close(pair[1]);
+    if (pid < 0) {
+        fd_close(pair[0]);
+        return pid;
+    }
+    endpoint->server = pid;
+    endpoint->control_fd = pair[0];
+    endpoint->server_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    r = loop_add(endpoint->loop, &endpoint->control, pair[0], EPOLLIN, on_request);
+    if (r >= 0)
+        r = loop_add(endpoint->loop, &endpoint->server_end, endpoint->server_pidfd, EPOLLIN,
+                     on_server_end);
+    return r < 0 ? err_sys(err, -r, "cannot watch " SERVER_NAME) : 0;
+}
+
+static void stop_server(struct endpoint *endpoint)
+{
+    if (endpoint->server <= 0)
+        return;
+    (void)kill(endpoint->server, SIGKILL);
+    (void)proc_wait(endpoint->server);
+    forget_server(endpoint);
+}
+
+/* The server accepts; we only learn that somebody is there. */
+static void on_connection(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct endpoint *endpoint = loop_owner(source, struct endpoint, listener);
+    struct err err = {0};
+    if (start_server(endpoint, &err) >= 0) {
+        loop_del(endpoint->loop, source);
+        return;
+    }
+    cli_warning("%s", err.msg);
+    stop_server(endpoint);
+    fd_close(accept4(endpoint->listen_fd, NULL, NULL,
+                     SOCK_CLOEXEC)); /* the caller sees an end, not a hang */
+}
+
+int endpoint_open(struct endpoint *endpoint, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (str_format(address.sun_path, sizeof address.sun_path, "%s/api.sock",
+                   endpoint->state->path) < 0)
+        return err_set(err, ENAMETOOLONG, "%s/api.sock is too long for a socket",
+                       endpoint->state->path);
+    endpoint->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (endpoint->listen_fd < 0)
+        return err_sys(err, errno, "cannot make the API socket");
+    mode_t old = umask(0177);
+    int bound = bind(endpoint->listen_fd, (const struct sockaddr *)&address, sizeof address);
+    int code = errno;
+    umask(old);
+    if (bound < 0)
+        return err_sys(err, code, "cannot bind %s", address.sun_path);
+    if (listen(endpoint->listen_fd, SOMAXCONN) < 0)
+        return err_sys(err, errno, "cannot listen on %s", address.sun_path);
+    int r =
+        loop_add(endpoint->loop, &endpoint->listener, endpoint->listen_fd, EPOLLIN, on_connection);
+    return r < 0 ? err_sys(err, -r, "cannot watch %s", address.sun_path) : 0;
+}
+
+void endpoint_close(struct endpoint *endpoint)
+{
+    if (!endpoint->loop)
+        return;
+    loop_del(endpoint->loop, &endpoint->listener);
+    endpoint->listen_fd = fd_close(endpoint->listen_fd);
+    stop_server(endpoint);
+}

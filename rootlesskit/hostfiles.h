@@ -1,0 +1,16 @@
+/*
+ * The files the child sees instead of the host's: resolv.conf and hosts, made in the state
+ * directory from the host's own; and the host's resolvers for the data plane, sent again when they
+ * change.
+ */
+#pragma once
+
+#include <netinet/in.h>
+
+struct dataplane;
+struct err;
+
+/** Writes both files into the state directory. */
+int hostfiles_write(int state_fd, struct in_addr dns, struct err *err);
+/** Reads the host's resolvers now and sends them. */
+int hostfiles_send_resolvers(struct dataplane *plane, struct err *err);

@@ -1,0 +1,25 @@
+/*
+ * What parent and child tell each other, over one SOCK_SEQPACKET pair (lib/base/msg.h).
+ *
+ *   parent                         child
+ *   LINK_MAPPED      ->            its id maps are written: set up the mounts
+ *   LINK_NETWORK     ->            the network is there, with resolv.conf and hosts
+ *                    <- LINK_READY     the mounts are done
+ *   LINK_GO          ->            ports, child_pid and API are there: start the command
+ *                    <- LINK_EXITED    the command ended, code = wait status
+ *                    <- LINK_FAILED    set-up failed, text says why
+
+ * End of file on either side means that the other process is dead.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum link_op { LINK_MAPPED = 1, LINK_NETWORK, LINK_READY, LINK_GO, LINK_EXITED, LINK_FAILED };
+
+struct link_message {
+    uint32_t op;
+    int32_t code;
+    char text[1024];
+};

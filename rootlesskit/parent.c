@@ -1,0 +1,334 @@
+#include "rootlesskit/parent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/loop.h"
+#include "lib/base/msg.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+#include "rootlesskit/child.h"
+#include "rootlesskit/dataplane.h"
+#include "rootlesskit/endpoint.h"
+#include "rootlesskit/hostfiles.h"
+#include "rootlesskit/link.h"
+#include "rootlesskit/maps.h"
+#include "rootlesskit/network/network.h"
+#include "rootlesskit/options.h"
+#include "rootlesskit/port/ports.h"
+#include "rootlesskit/resolv.h"
+#include "rootlesskit/signals.h"
+#include "rootlesskit/statedir.h"
+
+#define CHILD_END_WAIT_MS 5000
+#define STATUS_SIGNALLED 255 /* RootlessKit's exit status for a command that a signal ended */
+
+struct parent {
+    const struct rk_config *config;
+    struct statedir state;
+    struct loop loop;
+    struct loop_source signals, child, link, plane, helper, resolv;
+    int signal_fd, link_fd, child_pidfd, resolv_fd;
+    pid_t child_pid;
+    struct network network;
+    struct dataplane dataplane;
+    struct ports ports;
+    struct endpoint endpoint;
+    bool exited; /**< the command has; status is its wait status */
+    int status;
+    struct err failure; /**< what ended us instead */
+};
+
+static bool has_plane(const struct rk_config *config)
+{
+    return config->net_kind == NET_GATEWAY || config->port_kind == PORT_BUILTIN;
+}
+
+static int tell(struct parent *parent, enum link_op op, struct err *err)
+{
+    struct link_message message = {.op = (uint32_t)op};
+    int r = msg_send(parent->link_fd, &message, sizeof message, NULL, 0);
+    return r < 0 ? err_set(err, -r, "the child ended during set-up") : 0;
+}
+
+/* What the child says next; its end, or a signal that asks us to end, is an error. */
+static int await_ready(struct parent *parent, struct err *err)
+{
+    struct pollfd fds[] = {{.fd = parent->link_fd, .events = POLLIN},
+                           {.fd = parent->signal_fd, .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return err_sys(err, errno, "waiting for the child failed");
+        int sig = signals_end_wanted();
+        if (sig)
+            return err_set(err, EINTR, "interrupted by SIG%s before the command was started",
+                           sigabbrev_np(sig));
+        if (fds[0].revents)
+            break;
+        fds[1].fd = -1; /* some other signal: the loop takes it, once the command runs */
+    }
+    struct link_message message;
+    int r = msg_recv(parent->link_fd, &message, sizeof message, NULL, NULL);
+    if (r <= 0)
+        return err_set(err, EPIPE, "the child ended during set-up");
+    message.text[sizeof message.text - 1] = '\0';
+    if (message.op == LINK_FAILED)
+        return err_set(err, EIO, "%s", message.text);
+    return message.op == LINK_READY ? 0
+                                    : err_set(err, EPROTO, "the child gave an unexpected answer");
+}
+
+static int refresh_resolvers(struct parent *parent, struct err *err)
+{
+    if (parent->config->net_kind == NET_GATEWAY)
+        return hostfiles_send_resolvers(&parent->dataplane, err);
+    return 0;
+}
+
+static int start_network(struct parent *parent, struct err *err)
+{
+    const struct rk_config *config = parent->config;
+    int r = network_start(&parent->network, config, parent->child_pid, err);
+    if (r >= 0 && has_plane(config))
+        r = dataplane_start(&parent->dataplane, config, parent->child_pid, err);
+    if (r < 0)
+        return err_wrap(err, r, "failed to setup network %s", config->net);
+    r = refresh_resolvers(parent, err);
+    if (r >= 0 && (config->net_kind == NET_GATEWAY || config->net_kind == NET_SLIRP4NETNS))
+        r = hostfiles_write(parent->state.fd, config->dns_ip, err);
+    return r;
+}
+
+static int publish(struct parent *parent, struct err *err)
+{
+    const struct rk_config *config = parent->config;
+    if (config->port_kind == PORT_BUILTIN)
+        parent->ports.plane = &parent->dataplane;
+    for (size_t i = 0; i < config->n_ports; i++) {
+        uint32_t id;
+        int r = ports_add(&parent->ports, &config->ports[i], &id, err);
+        if (r < 0)
+            return err_wrap(err, r, "failed to expose port %s", config->publish.items[i]);
+    }
+    return 0;
+}
+
+/* Files that others read come last: who sees child_pid or api.sock finds everything in place. */
+static int announce(struct parent *parent, struct err *err)
+{
+    char text[16];
+    (void)str_format(text, sizeof text, "%d", parent->child_pid);
+    int r = file_create(parent->state.fd, "child_pid", 0444, text, err);
+    if (r < 0)
+        return r;
+    parent->endpoint.loop = &parent->loop;
+    parent->endpoint.config = parent->config;
+    parent->endpoint.state = &parent->state;
+    parent->endpoint.ports = &parent->ports;
+    parent->endpoint.child = parent->child_pid;
+    return endpoint_open(&parent->endpoint, err);
+}
+
+static int set_up(struct parent *parent, struct err *err)
+{
+    int r = statedir_open(&parent->state, parent->config->state_dir, err);
+    if (r < 0)
+        return r;
+    parent->child_pid =
+        child_start(parent->config, &parent->state, &parent->link_fd, &parent->child_pidfd, err);
+    if (parent->child_pid < 0)
+        return parent->child_pid;
+    r = maps_write(parent->child_pid, err);
+    if (r >= 0)
+        r = tell(parent, LINK_MAPPED, err);
+    if (r >= 0)
+        r = start_network(parent, err);
+    if (r >= 0)
+        r = tell(parent, LINK_NETWORK, err);
+    if (r >= 0)
+        r = publish(parent, err);
+    if (r >= 0)
+        r = await_ready(parent, err);
+    if (r >= 0)
+        r = announce(parent, err);
+    if (r >= 0)
+        r = tell(parent, LINK_GO, err);
+    return r;
+}
+
+static void fail(struct parent *parent, const char *what)
+{
+    (void)err_set(&parent->failure, EIO, "%s", what);
+    loop_stop(&parent->loop);
+}
+
+static void on_signal(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct parent *parent = loop_owner(source, struct parent, signals);
+    struct signalfd_siginfo info;
+    if (read(source->fd, &info, sizeof info) != (ssize_t)sizeof info || info.ssi_signo == SIGCHLD)
+        return;
+    if (signals_passed_on(&info))
+        (void)syscall(SYS_pidfd_send_signal, parent->child_pidfd, (int)info.ssi_signo, NULL, 0);
+}
+
+static void on_link(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct parent *parent = loop_owner(source, struct parent, link);
+    struct link_message message;
+    int r = msg_recv(source->fd, &message, sizeof message, NULL, NULL);
+    if (r <= 0) {
+        fail(parent, "the child ended unexpectedly");
+        return;
+    }
+    message.text[sizeof message.text - 1] = '\0';
+    if (message.op == LINK_FAILED) {
+        fail(parent, message.text);
+        return;
+    }
+    parent->exited = true;
+    parent->status = message.code;
+    loop_stop(&parent->loop);
+}
+
+static void on_child(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct parent *parent = loop_owner(source, struct parent, child);
+    loop_del(&parent->loop, source);
+    on_link(&parent->link, 0); /* its last message, or its end */
+}
+
+static void on_plane(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    fail(loop_owner(source, struct parent, plane), "the network process ended unexpectedly");
+}
+
+static void on_helper(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct parent *parent = loop_owner(source, struct parent, helper);
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s ended unexpectedly", parent->config->net);
+    fail(parent, text);
+}
+
+static void on_resolv(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct parent *parent = loop_owner(source, struct parent, resolv);
+    struct err err = {0};
+    resolv_drain(source->fd);
+    if (refresh_resolvers(parent, &err) < 0)
+        cli_warning("%s", err.msg);
+}
+
+/* fd < 0: that part is not there. */
+static int watch(struct parent *parent, struct loop_source *source, int fd, loop_fn *fn,
+                 struct err *err)
+{
+    int r = fd < 0 ? 0 : loop_add(&parent->loop, source, fd, EPOLLIN, fn);
+    return r < 0 ? err_sys(err, -r, "cannot watch a process") : 0;
+}
+
+static int watch_all(struct parent *parent, struct err *err)
+{
+    if (parent->config->net_kind == NET_GATEWAY)
+        parent->resolv_fd = resolv_watch(err);
+    int r = watch(parent, &parent->signals, parent->signal_fd, on_signal, err);
+    if (r >= 0)
+        r = watch(parent, &parent->link, parent->link_fd, on_link, err);
+    if (r >= 0)
+        r = watch(parent, &parent->child, parent->child_pidfd, on_child, err);
+    if (r >= 0)
+        r = watch(parent, &parent->plane, parent->dataplane.pidfd, on_plane, err);
+    if (r >= 0)
+        r = watch(parent, &parent->helper, parent->network.helper_pidfd, on_helper, err);
+    if (r >= 0)
+        r = watch(parent, &parent->resolv, parent->resolv_fd, on_resolv, err);
+    return r;
+}
+
+/* Closing the link tells the child that we are through: it ends its family and itself. */
+static void end_child(struct parent *parent)
+{
+    parent->link_fd = fd_close(parent->link_fd);
+    if (parent->child_pid <= 0)
+        return;
+    struct pollfd poll_fd = {.fd = parent->child_pidfd, .events = POLLIN};
+    if (poll(&poll_fd, 1, CHILD_END_WAIT_MS) != 1)
+        (void)kill(parent->child_pid, SIGKILL);
+    (void)proc_wait(parent->child_pid);
+    parent->child_pidfd = fd_close(parent->child_pidfd);
+}
+
+static void take_down(struct parent *parent)
+{
+    endpoint_close(&parent->endpoint);
+    end_child(parent);
+    dataplane_stop(&parent->dataplane);
+    network_stop(&parent->network);
+    /* Only if somebody killed the child were there processes left: as subreaper we have them. */
+    cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    proc_kill_family(proc_fd, 1);
+    ports_free(&parent->ports);
+    statedir_remove(&parent->state);
+    parent->signal_fd = fd_close(parent->signal_fd);
+    parent->resolv_fd = fd_close(parent->resolv_fd);
+    loop_fini(&parent->loop);
+}
+
+static int exit_status(const struct parent *parent)
+{
+    char how[64];
+    if (!parent->exited)
+        return cli_fail(&parent->failure, CLI_FAILED);
+    if (parent->status == 0)
+        return 0;
+    cli_error("command [%s] exited: %s", parent->config->command[0],
+              proc_describe(parent->status, how, sizeof how));
+    return WIFEXITED(parent->status) ? WEXITSTATUS(parent->status) : STATUS_SIGNALLED;
+}
+
+int parent_run(const struct rk_config *config)
+{
+    struct parent parent = {
+        .config = config,
+        .state = STATEDIR_UNSET,
+        .signal_fd = -EBADF,
+        .link_fd = -EBADF,
+        .child_pidfd = -EBADF,
+        .resolv_fd = -EBADF,
+        .network = NETWORK_UNSET,
+        .dataplane = DATAPLANE_UNSET,
+        .endpoint = ENDPOINT_UNSET,
+    };
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    parent.signal_fd = signals_open(&parent.failure);
+    int r = parent.signal_fd < 0 ? parent.signal_fd : loop_init(&parent.loop, &parent.failure);
+    if (r >= 0)
+        r = set_up(&parent, &parent.failure);
+    if (r >= 0)
+        r = watch_all(&parent, &parent.failure);
+    if (r >= 0)
+        (void)loop_run(&parent.loop, &parent.failure);
+    take_down(&parent);
+    return exit_status(&parent);
+}

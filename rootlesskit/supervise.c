@@ -1,0 +1,161 @@
+#include "rootlesskit/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/loop.h"
+#include "lib/base/msg.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+#include "rootlesskit/link.h"
+#include "rootlesskit/options.h"
+#include "rootlesskit/signals.h"
+#include "rootlesskit/statedir.h"
+
+struct supervisor {
+    struct loop loop;
+    struct loop_source signals;
+    struct loop_source parent;
+    pid_t command;
+    bool reap_all;
+    bool ended; /**< the command has; status is its wait status */
+    bool parent_gone;
+    int status;
+};
+
+/* In the new process: as the shell would start it, and gone when the supervisor dies. */
+static void exec_command(char **command, int report)
+{
+    signals_restore();
+    (void)umask(cli_inherited_umask());
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execvp(command[0], command);
+    int code = errno;
+    (void)!write(report, &code, sizeof code);
+    _exit(EXIT_FAILURE);
+}
+
+static int describe_exec(const char *name, int code, struct err *err)
+{
+    if (code == ENOENT && !strchr(name, '/'))
+        return err_set(err, code,
+                       "command [%s] exited: exec: \"%s\": executable file not found in $PATH",
+                       name, name);
+    return err_sys(err, code, "command [%s] exited: exec: \"%s\"", name, name);
+}
+
+static int start_command(struct supervisor *sup, char **command, struct err *err)
+{
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "cannot make a pipe");
+    sup->command = fork();
+    if (sup->command == 0)
+        exec_command(command, report[1]);
+    int code = errno;
+    fd_close(report[1]);
+    if (sup->command < 0) {
+        fd_close(report[0]);
+        return err_sys(err, code, "cannot start %s", command[0]);
+    }
+    ssize_t n = file_read_full(report[0], &code, sizeof code);
+    fd_close(report[0]);
+    return n == (ssize_t)sizeof code ? describe_exec(command[0], code, err) : 0;
+}
+
+static void reap(struct supervisor *sup)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(sup->reap_all ? -1 : sup->command, &status, WNOHANG)) > 0) {
+        if (pid != sup->command)
+            continue;
+        sup->ended = true;
+        sup->status = status;
+        loop_stop(&sup->loop);
+        return;
+    }
+}
+
+static void on_signal(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct supervisor *sup = loop_owner(source, struct supervisor, signals);
+    struct signalfd_siginfo info;
+    if (read(source->fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if (info.ssi_signo == SIGCHLD)
+        reap(sup);
+    else if (signals_passed_on(&info))
+        (void)kill(sup->command, (int)info.ssi_signo);
+}
+
+static void on_parent(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct supervisor *sup = loop_owner(source, struct supervisor, parent);
+    sup->parent_gone = true; /* it never writes after LINK_GO: this is its end */
+    loop_stop(&sup->loop);
+}
+
+static int watch(struct supervisor *sup, int signal_fd, int link, struct err *err)
+{
+    int r = loop_add(&sup->loop, &sup->signals, signal_fd, EPOLLIN, on_signal);
+    if (r >= 0)
+        r = loop_add(&sup->loop, &sup->parent, link, EPOLLIN | EPOLLRDHUP, on_parent);
+    return r < 0 ? err_sys(err, -r, "cannot watch the command") : 0;
+}
+
+static int report(int link, enum link_op op, int code, const char *text)
+{
+    struct link_message message = {.op = (uint32_t)op, .code = code};
+    (void)str_copy(message.text, sizeof message.text, text);
+    return msg_send(link, &message, sizeof message, NULL, 0);
+}
+
+int supervise_run(const struct rk_config *config, struct statedir *state, int link)
+{
+    struct err err = {0};
+    struct supervisor sup = {.reap_all = config->reap || !config->pidns};
+    cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (!config->pidns)
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    cleanup_close int signal_fd = signals_open(&err);
+    int r = signal_fd < 0 ? signal_fd : loop_init(&sup.loop, &err);
+    if (r >= 0)
+        r = watch(&sup, signal_fd, link, &err);
+    if (r >= 0)
+        r = start_command(&sup, config->command, &err);
+    if (r >= 0)
+        r = loop_run(&sup.loop, &err);
+    loop_fini(&sup.loop);
+
+    /* As pid 1 our exit ends them all (pid_namespaces(7)); else orphans come to us, the subreaper,
+     * and without this they could outlive their network. */
+    if (!config->pidns)
+        proc_kill_family(proc_fd, 0);
+    if (sup.parent_gone) {
+        statedir_remove(state);
+        return EXIT_FAILURE;
+    }
+    if (r < 0)
+        (void)report(link, LINK_FAILED, r, err.msg);
+    else
+        (void)report(link, LINK_EXITED, sup.status, "");
+    return r < 0 ? EXIT_FAILURE : WIFEXITED(sup.status) ? WEXITSTATUS(sup.status) : 255;
+}
