@@ -92,7 +92,7 @@ static void on_request(struct loop_source *source, uint32_t events)
     struct err err = {0};
     struct control_reply reply = {.op = request.op};
     reply.code = answer(endpoint, &request, &reply, &err);
-    (void)snprintf(reply.message, sizeof reply.message, "%s", err.msg);
+    (void)str_copy(reply.message, sizeof reply.message, err.msg);
     if (msg_send(source->fd, &reply, sizeof reply, NULL, 0) < 0)
         close_control(endpoint);
 }
@@ -151,7 +151,7 @@ static int start_server(struct endpoint *endpoint, struct err *err)
     const char *const argv[] = {path, NULL};
     const int passed[] = {endpoint->listen_fd, pair[1]}; /* CONTROL_LISTEN_FD, CONTROL_FD */
     struct proc_spec spec = {
-        .argv = argv, .pass_fds = passed, .n_pass_fds = 2, .die_with_parent = 1};
+        .argv = argv, .pass_fds = passed, .n_pass_fds = 2, .die_with_parent = 1, .own_group = 1};
     pid_t pid = proc_start(&spec, err);
     fd_close(pair[1]);
     if (pid < 0) {

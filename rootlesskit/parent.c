@@ -48,6 +48,7 @@ struct parent {
     struct dataplane dataplane;
     struct ports ports;
     struct endpoint endpoint;
+    bool ending; /**< somebody asked us to end: a helper may be gone before the command */
     bool exited; /**< the command has; status is its wait status */
     int status;
     struct err failure; /**< what ended us instead */
@@ -183,6 +184,7 @@ static void on_signal(struct loop_source *source, uint32_t events)
     struct signalfd_siginfo info;
     if (read(source->fd, &info, sizeof info) != (ssize_t)sizeof info || info.ssi_signo == SIGCHLD)
         return;
+    parent->ending |= signals_ask_to_end((int)info.ssi_signo);
     if (signals_passed_on(&info))
         (void)syscall(SYS_pidfd_send_signal, parent->child_pidfd, (int)info.ssi_signo, NULL, 0);
 }
@@ -215,19 +217,29 @@ static void on_child(struct loop_source *source, uint32_t events)
     on_link(&parent->link, 0); /* its last message, or its end */
 }
 
+/* A service manager may send SIGTERM to every process of the group at once: the command still gets
+ * its time to end properly, without a network. */
+static void helper_ended(struct parent *parent, struct loop_source *source, const char *name)
+{
+    loop_del(&parent->loop, source);
+    if (parent->ending || signals_end_wanted())
+        return;
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s ended unexpectedly", name);
+    fail(parent, text);
+}
+
 static void on_plane(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    fail(loop_owner(source, struct parent, plane), "the network process ended unexpectedly");
+    helper_ended(loop_owner(source, struct parent, plane), source, "the network process");
 }
 
 static void on_helper(struct loop_source *source, uint32_t events)
 {
     (void)events;
     struct parent *parent = loop_owner(source, struct parent, helper);
-    char text[128];
-    (void)snprintf(text, sizeof text, "%s ended unexpectedly", parent->config->net);
-    fail(parent, text);
+    helper_ended(parent, source, parent->config->net);
 }
 
 static void on_resolv(struct loop_source *source, uint32_t events)

@@ -90,6 +90,8 @@ static int place_all(const struct proc_spec *spec, int null)
 static void become(const struct proc_spec *spec, const char *path, pid_t parent, int pipe_end)
 {
     reset_signals();
+    if (spec->own_group)
+        (void)setpgid(0, 0);
     if (spec->die_with_parent) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)

@@ -20,6 +20,7 @@ struct proc_spec {
     const int *pass_fds;     /**< further fds, which the program finds as 3, 4, ... */
     size_t n_pass_fds;       /**< at most PROC_PASS_MAX */
     int die_with_parent;     /**< SIGKILL when the calling thread's process dies */
+    int own_group;           /**< a process group of its own: signals to the caller's pass it by */
 };
 
 /**

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/err.h"
 #include "rootlesskit/port/spec.h"
 
 #define CONTROL_LISTEN_FD 3
@@ -44,7 +45,7 @@ struct control_reply {
     uint32_t op;
     uint32_t id;
     int32_t code; /**< 0 or -errno */
-    char message[512];
+    char message[ERR_MSG_MAX];
     struct port_spec spec;
     struct control_info info;
 };

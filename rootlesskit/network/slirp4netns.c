@@ -81,6 +81,7 @@ static int start(struct network *network, const struct command_line *line, int r
         .pass_fds = passed,
         .n_pass_fds = 2,
         .die_with_parent = 1,
+        .own_group = 1,
     };
     pid_t pid = proc_start(&spec, err);
     fd_close(life[0]);
