@@ -41,10 +41,11 @@ int proc_find(const char *name, char *ret, size_t size)
     }
 }
 
+/* execve() makes every handler the default; what is ignored or blocked would stay so. SIGPIPE is
+ * the one we ignore; one that our own caller ignored (nohup) is his wish. */
 static void reset_signals(void)
 {
-    for (int sig = 1; sig < NSIG; sig++)
-        (void)signal(sig, SIG_DFL); /* fails for KILL, STOP and glibc's own two, as it should */
+    (void)signal(SIGPIPE, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -208,8 +209,33 @@ static bool in_our_userns(int proc_fd, const char *pid_name)
     return str_equal(theirs, ours);
 }
 
-/* One round. @return how many there were, those still to be reaped included */
-static unsigned kill_children(int proc_fd, int other_userns)
+/* Kills and tries to reap one child. It cannot be recycled under us: only we can reap it. */
+static unsigned end_child(int proc_fd, const char *pid_name, int other_userns)
+{
+    struct cursor c = cursor_of(pid_name);
+    uint64_t pid = 0;
+    if (!cursor_u64(&c, 10, INT32_MAX, &pid) || !cursor_done(&c) ||
+        (other_userns && in_our_userns(proc_fd, pid_name)))
+        return 0;
+    (void)kill((pid_t)pid, SIGKILL);
+    (void)waitpid((pid_t)pid, NULL, WNOHANG);
+    return 1;
+}
+
+/* The kernel's own list, which saves reading all of /proc (CONFIG_PROC_CHILDREN, proc(5)). */
+static int end_listed(int proc_fd, int other_userns)
+{
+    char list[16384];
+    int found = 0;
+    if (file_read_into(proc_fd, "thread-self/children", list, sizeof list, NULL) < 0)
+        return -1;
+    char *rest = list;
+    for (char *name = strtok_r(rest, " ", &rest); name; name = strtok_r(NULL, " ", &rest))
+        found += (int)end_child(proc_fd, name, other_userns);
+    return found;
+}
+
+static int end_scanned(int proc_fd, int other_userns)
 {
     cleanup_close int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -217,26 +243,22 @@ static unsigned kill_children(int proc_fd, int other_userns)
         return 0;
     (void)take_fd(&fd);
     pid_t self = getpid();
-    unsigned found = 0;
-    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-        struct cursor c = cursor_of(entry->d_name);
-        uint64_t pid = 0;
-        if (!cursor_u64(&c, 10, INT32_MAX, &pid) || !cursor_done(&c) ||
-            parent_of(proc_fd, entry->d_name) != self ||
-            (other_userns && in_our_userns(proc_fd, entry->d_name)))
-            continue;
-        /* A child cannot be recycled under us: only we can reap it. */
-        (void)kill((pid_t)pid, SIGKILL);
-        (void)waitpid((pid_t)pid, NULL, WNOHANG);
-        found++;
-    }
+    int found = 0;
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
+        if (parent_of(proc_fd, entry->d_name) == self)
+            found += (int)end_child(proc_fd, entry->d_name, other_userns);
     (void)closedir(dir);
     return found;
 }
 
 void proc_kill_family(int proc_fd, int other_userns)
 {
-    while (kill_children(proc_fd, other_userns) > 0) {
+    for (;;) {
+        int found = end_listed(proc_fd, other_userns);
+        if (found < 0)
+            found = end_scanned(proc_fd, other_userns);
+        if (found <= 0)
+            return;
         struct timespec pause = {.tv_nsec = 1000 * 1000};
         (void)nanosleep(&pause, NULL);
     }
