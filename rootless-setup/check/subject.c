@@ -1,0 +1,103 @@
+#include "rootless-setup/check/subject.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+
+static const struct passwd *look_up(const char *name)
+{
+    if (!name)
+        return getpwuid(geteuid());
+    const struct passwd *entry = getpwnam(name);
+    uint32_t uid;
+    if (!entry && parse_u32("uid", name, 0, UINT32_MAX - 1, &uid, NULL) == 0)
+        entry = getpwuid(uid);
+    return entry;
+}
+
+/* root asking for somebody has not that user's environment; his own value counts when the
+ * directory is that user's, as in `su`. */
+static void find_runtime_dir(struct check_subject *subject)
+{
+    const char *set = getenv("XDG_RUNTIME_DIR");
+    struct stat st;
+    if (!subject->switch_user ||
+        (set && stat(set, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == subject->uid)) {
+        (void)str_copy(subject->runtime_dir, sizeof subject->runtime_dir, set ? set : "");
+        return;
+    }
+    (void)str_format(subject->runtime_dir, sizeof subject->runtime_dir, "/run/user/%u",
+                     subject->uid);
+    subject->runtime_guessed = true;
+}
+
+int subject_find(const char *name, struct check_subject *ret, struct err *err)
+{
+    if (!name && geteuid() == 0)
+        return err_set(err, EINVAL,
+                       "rootless engines run as an ordinary user: name one with --user USER");
+    const struct passwd *entry = look_up(name);
+    if (!entry && name)
+        return err_set(err, ENOENT, "no user \"%s\" on this system", name);
+    if (!entry)
+        return err_set(err, ENOENT, "uid %u has no entry in the user database", geteuid());
+    if (entry->pw_uid == 0)
+        return err_set(err, EINVAL, "user %s is root: rootless engines need an ordinary user",
+                       entry->pw_name);
+    if (geteuid() != 0 && entry->pw_uid != geteuid())
+        return err_set(err, EPERM, "only root may check another user: sudo rootless-setup check "
+                       "--user %s", entry->pw_name);
+    *ret = (struct check_subject){
+        .uid = entry->pw_uid,
+        .gid = geteuid() == 0 ? entry->pw_gid : getegid(),
+        .switch_user = geteuid() == 0,
+    };
+    const char *home = ret->switch_user ? NULL : getenv("HOME");
+    if (str_copy(ret->name, sizeof ret->name, entry->pw_name) < 0 ||
+        str_copy(ret->home, sizeof ret->home, home ? home : entry->pw_dir) < 0 ||
+        str_copy(ret->shell, sizeof ret->shell, entry->pw_shell) < 0)
+        return err_set(err, ENAMETOOLONG, "the account of user %s has a field that is too long",
+                       entry->pw_name);
+    find_runtime_dir(ret);
+    return 0;
+}
+
+static void clean_environment(const struct check_subject *subject)
+{
+    char path[4096];
+    const char *caller_path = getenv("PATH");
+    if (!caller_path || str_copy(path, sizeof path, caller_path) < 0)
+        (void)str_copy(path, sizeof path, "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+    (void)clearenv();
+    (void)setenv("PATH", path, 1);
+    (void)setenv("HOME", subject->home, 1);
+    (void)setenv("USER", subject->name, 1);
+    (void)setenv("LOGNAME", subject->name, 1);
+    (void)setenv("SHELL", subject->shell, 1);
+    (void)setenv("XDG_RUNTIME_DIR", subject->runtime_dir, 1);
+}
+
+int subject_become(const struct check_subject *subject, struct err *err)
+{
+    if (!subject->switch_user)
+        return 0;
+    if (initgroups(subject->name, subject->gid) < 0 ||
+        setresgid(subject->gid, subject->gid, subject->gid) < 0 ||
+        setresuid(subject->uid, subject->uid, subject->uid) < 0)
+        return err_sys(err, errno, "cannot become user %s", subject->name);
+    /* A process that changed its uid owns its /proc files no longer, and could map no namespace. */
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return err_sys(err, errno, "cannot make the process dumpable");
+    clean_environment(subject);
+    return 0;
+}

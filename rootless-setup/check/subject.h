@@ -1,0 +1,32 @@
+/*
+ * The user whose readiness is asked about, and how a throw-away process becomes that user.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct err;
+
+struct check_subject {
+    uid_t uid;
+    gid_t gid;
+    char name[256];
+    char home[4096];
+    char shell[256];
+    char runtime_dir[4096]; /**< XDG_RUNTIME_DIR; "" when it is not set */
+    bool runtime_guessed;   /**< no environment of the user's at hand: /run/user/UID is assumed */
+    bool switch_user;       /**< we are root and must become the user first */
+};
+
+/**
+ * Finds the user.
+ * @param name  a login name or uid; NULL: the caller
+ * @return 0, or -errno with a message (no such user; root as the subject; no right to ask)
+ */
+int subject_find(const char *name, struct check_subject *ret, struct err *err);
+/**
+ * Makes the calling process the user's, with his groups and a clean environment, when it is not
+ * that already. For a process that ends soon: there is no way back.
+ */
+int subject_become(const struct check_subject *subject, struct err *err);

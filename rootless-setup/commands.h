@@ -1,0 +1,8 @@
+/*
+ * The subcommands of rootless-setup. Each lives in cmd_<name>.c with an option table of its own;
+ * main.c finds it by name and lists it in --help.
+ */
+#pragma once
+
+/** @param argv  argv[0] is the subcommand's name. @return exit status (lib/cli/cli.h) */
+int cmd_subid(int argc, char **argv);

@@ -1,0 +1,59 @@
+/* rootless-setup: finds the subcommand and hands the rest of the command line to it. */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/options.h"
+#include "rootless-setup/commands.h"
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"subid", "give users subordinate ids, take them back, list them", cmd_subid},
+};
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+/* The list of subcommands behind the options, from the table above. */
+static const char *list_commands(char *buf, size_t size)
+{
+    size_t used = (size_t)snprintf(buf, size, "Commands:");
+    for (size_t i = 0; i < N_COMMANDS && used < size; i++)
+        used += (size_t)snprintf(buf + used, size - used, "\n  %-12s %s", commands[i].name,
+                                 commands[i].summary);
+    return buf;
+}
+
+int main(int argc, char **argv)
+{
+    cli_begin("rootless-setup", 3);
+    char epilog[2048];
+    const struct cli_program program = {
+        .name = "rootless-setup",
+        .usage = "rootless-setup COMMAND [OPTION]... [ARG]...",
+        .summary = "Prepares a machine and its users for rootless containers.\n"
+                   "rootless-setup COMMAND --help says more about a command.",
+        .epilog = list_commands(epilog, sizeof epilog),
+    };
+    struct err err = {0};
+    int first = 0;
+    int r = cli_parse(&program, argc, argv, NULL, &first, &err);
+    if (r == CLI_PARSED_EXIT)
+        return CLI_OK;
+    if (r < 0)
+        return cli_fail(&err, CLI_USAGE);
+    if (first == argc) {
+        cli_error("a command is missing (rootless-setup --help lists them)");
+        return CLI_USAGE;
+    }
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (str_equal(argv[first], commands[i].name))
+            return commands[i].run(argc - first, argv + first);
+    cli_error("unknown command \"%s\" (rootless-setup --help lists them)", argv[first]);
+    return CLI_USAGE;
+}
