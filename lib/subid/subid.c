@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@
 struct search {
     const char *owner; /* NULL: by number only */
     size_t owner_len;
-    uid_t uid;
+    char uid[16]; /* in digits: comparing text is cheaper than parsing 100 000 owners */
+    size_t uid_len;
     struct subid_range *ret;
     size_t n, max;
 };
@@ -28,16 +30,20 @@ const char *subid_path(enum subid_kind kind)
     return kind == SUBID_UID ? "/etc/subuid" : "/etc/subgid";
 }
 
+static bool owner_is(const char *text, size_t len, const char *owner, size_t owner_len)
+{
+    return len > owner_len && text[owner_len] == ':' && memcmp(text, owner, owner_len) == 0;
+}
+
 static bool is_wanted(const struct search *search, const char *text, size_t len)
 {
-    if (search->owner && len > search->owner_len && text[search->owner_len] == ':' &&
-        memcmp(text, search->owner, search->owner_len) == 0)
+    if (search->owner && owner_is(text, len, search->owner, search->owner_len))
         return true;
-    if (len == 0 || text[0] < '0' || text[0] > '9')
-        return false;
-    const char *colon = memchr(text, ':', len);
-    uid_t uid = 0;
-    return colon && subid_owner_uid(text, (size_t)(colon - text), &uid) && uid == search->uid;
+    while (len > 1 && text[0] == '0' && text[1] != ':') {
+        text++;
+        len--;
+    }
+    return owner_is(text, len, search->uid, search->uid_len);
 }
 
 static void take_line(struct search *search, const char *text, size_t len)
@@ -126,7 +132,8 @@ int subid_ranges(int etc_fd, enum subid_kind kind, const char *owner, uid_t uid,
     cleanup_close int fd = subid_open(etc_fd, kind, err);
     if (fd < 0)
         return fd;
-    struct search search = {.owner = owner, .uid = uid, .ret = ret, .max = max};
+    struct search search = {.owner = owner, .ret = ret, .max = max};
+    search.uid_len = (size_t)snprintf(search.uid, sizeof search.uid, "%u", uid);
     if (owner && strchr(owner, ':'))
         search.owner = NULL; /* else it would match the owner and start of somebody's line */
     if (search.owner)
