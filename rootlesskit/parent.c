@@ -184,9 +184,10 @@ static void on_signal(struct loop_source *source, uint32_t events)
     struct signalfd_siginfo info;
     if (read(source->fd, &info, sizeof info) != (ssize_t)sizeof info || info.ssi_signo == SIGCHLD)
         return;
-    parent->ending |= signals_ask_to_end((int)info.ssi_signo);
-    if (signals_passed_on(&info))
-        (void)syscall(SYS_pidfd_send_signal, parent->child_pidfd, (int)info.ssi_signo, NULL, 0);
+    if (!signals_passed_on(&info))
+        return;
+    parent->ending |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
+    (void)syscall(SYS_pidfd_send_signal, parent->child_pidfd, (int)info.ssi_signo, NULL, 0);
 }
 
 static void on_link(struct loop_source *source, uint32_t events)

@@ -48,22 +48,12 @@ bool signals_passed_on(const struct signalfd_siginfo *info)
     return info->ssi_code != SI_KERNEL;
 }
 
-static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-#define N_ENDING (sizeof ending / sizeof ending[0])
-
-bool signals_ask_to_end(int sig)
-{
-    for (size_t i = 0; i < N_ENDING; i++)
-        if (sig == ending[i])
-            return true;
-    return false;
-}
-
 int signals_end_wanted(void)
 {
+    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     sigset_t pending;
     if (sigpending(&pending) == 0)
-        for (size_t i = 0; i < N_ENDING; i++)
+        for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++)
             if (sigismember(&pending, ending[i]))
                 return ending[i];
     return 0;

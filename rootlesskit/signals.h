@@ -20,7 +20,5 @@ int signals_open(struct err *err);
  * goes to the whole foreground group, so the command has it already.
  */
 bool signals_passed_on(const struct signalfd_siginfo *info);
-/** HUP, INT, QUIT and TERM ask a program to end. */
-bool signals_ask_to_end(int sig);
-/** A pending signal that asks to end, or 0. */
+/** A pending signal that asks to end (HUP, INT, QUIT, TERM), or 0. */
 int signals_end_wanted(void);
