@@ -57,8 +57,7 @@ static int set_up_mounts(const struct rk_config *config, struct err *err)
         r = mounts_propagate(config->propagation, err);
     for (size_t i = 0; i < config->copy_up.n && r >= 0; i++)
         r = copyup_dir(config->copy_up.items[i], err);
-    bool isolated = config->net_kind != NET_HOST && config->net_kind != NET_NONE;
-    if (r >= 0 && isolated && mounts_sys(err) < 0)
+    if (r >= 0 && config->net_kind != NET_HOST && mounts_sys(err) < 0)
         cli_warning("%s", err->msg);
     return r;
 }
