@@ -1,0 +1,45 @@
+/*
+ * The users and groups a place knows: to find the owner of a range, and to hand out no id that is
+ * somebody's already.
+ *
+ * On the machine itself they come through NSS (which is why this is never part of a privileged
+ * program), below a root from its passwd and group files. They are read once and sorted once.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "lib/subid/place.h"
+
+struct err;
+
+struct subid_account {
+    char *name;           /**< the accounts' */
+    uint32_t id;          /**< uid of a user, gid of a group */
+    uint32_t primary_gid; /**< of a user */
+};
+
+struct subid_account_list {
+    struct subid_account *items; /**< sorted by name */
+    size_t n, room;
+};
+
+struct subid_accounts {
+    const struct subid_place *place;
+    struct subid_account_list users, groups;
+    struct subid_account_list unlisted; /**< users found by name only, in the order of asking */
+};
+
+int subid_accounts_read(struct subid_accounts *accounts, const struct subid_place *place,
+                        struct err *err);
+void subid_accounts_free(struct subid_accounts *accounts);
+/**
+ * A user by login name, or by uid when @p name is a number that is no login name.
+ * NSS is asked for one that it does not list.
+ * @param ret  its name is the accounts'
+ * @return 0, or -ENOENT with a message
+ */
+int subid_account_find(struct subid_accounts *accounts, const char *name, struct subid_account *ret,
+                       struct err *err);

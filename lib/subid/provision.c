@@ -1,0 +1,327 @@
+#include "lib/subid/provision.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+
+/* https://systemd.io/UIDS-GIDS/; both ends inclusive. */
+static const struct {
+    uint32_t first, last;
+    const char *what;
+} reserved[] = {
+    {0, 999, "the ids of system users"},
+    {60001, 60513, "the ids of systemd-homed's users"},
+    {60514, 60577, "the ids systemd-nspawn maps host users to"},
+    {61184, 65519, "the ids of systemd's dynamic users"},
+    {65534, 65535, "nobody's id"},
+    {2147352576, 2147418111, "systemd's ids for foreign files"},
+};
+
+/* ---- what is taken ---- */
+
+static int take_reserved(struct subid_space *space, struct err *err)
+{
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+        struct subid_interval interval = {.start = reserved[i].first,
+                                          .end = (uint64_t)reserved[i].last + 1,
+                                          .what = reserved[i].what,
+                                          .who = ""};
+        int r = subid_space_take(space, interval, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int take_list(struct subid_space *space, const struct subid_account_list *list,
+                     const char *what, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; i < list->n && r == 0; i++) {
+        const struct subid_account *account = &list->items[i];
+        struct subid_interval interval = {.start = account->id,
+                                          .end = (uint64_t)account->id + 1,
+                                          .what = what,
+                                          .who = account->name,
+                                          .who_len = strlen(account->name)};
+        r = subid_space_take(space, interval, err);
+    }
+    return r;
+}
+
+/* Uids and gids alike are kept out of both: a block is meant to be the same on both sides. */
+static int take_accounts(struct subid_space *space, const struct subid_accounts *accounts,
+                         struct err *err)
+{
+    int r = take_list(space, &accounts->users, "the id of user ", err);
+    if (r == 0)
+        r = take_list(space, &accounts->unlisted, "the id of user ", err);
+    if (r == 0)
+        r = take_list(space, &accounts->groups, "the id of group ", err);
+    return r;
+}
+
+static int take_ranges(struct subid_space *space, const struct subid_db *db, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; i < db->n_entries && r == 0; i++) {
+        const struct subid_line *line = &db->entries[i].line;
+        struct subid_interval interval = {.start = line->start,
+                                          .end = (uint64_t)line->start + line->count,
+                                          .what = "the range of ",
+                                          .who = line->owner,
+                                          .who_len = line->owner_len};
+        if (db->entries[i].is_range)
+            r = subid_space_take(space, interval, err);
+    }
+    return r;
+}
+
+static int gather(struct subid_provision *provision, const struct subid_accounts *accounts,
+                  struct err *err)
+{
+    int r = 0;
+    for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
+        struct subid_space *space = &provision->taken[kind];
+        r = take_ranges(space, &provision->transaction->db[kind], err);
+        if (r == 0)
+            r = take_accounts(space, accounts, err);
+        if (r == 0)
+            r = take_reserved(space, err);
+        if (r == 0)
+            r = subid_space_take_all(&provision->both, space, err);
+        subid_space_sort(space);
+    }
+    return r;
+}
+
+/* ---- the window ---- */
+
+/* Blocks are the same on both sides, so the windows of both must hold. */
+static int set_window(struct subid_provision *provision, uint32_t count, struct err *err)
+{
+    struct subid_limits limits[2];
+    int r = subid_limits_read(provision->transaction->place, limits, err);
+    if (r < 0)
+        return r;
+    const struct subid_limits *uid = &limits[SUBID_UID], *gid = &limits[SUBID_GID];
+    struct subid_limits *window = &provision->window;
+    window->min = uid->min > gid->min ? uid->min : gid->min;
+    window->max = uid->max < gid->max ? uid->max : gid->max;
+    window->count = count ? count : uid->count > gid->count ? uid->count : gid->count;
+    if (window->count == 0)
+        return err_set(err, EINVAL,
+                       "SUB_UID_COUNT is 0 in %s/etc/login.defs: say how many ids "
+                       "with --count",
+                       provision->transaction->place->root);
+    if (window->min > window->max || window->max - window->min < window->count - 1)
+        return err_set(err, ERANGE,
+                       "%u ids do not fit between SUB_UID_MIN and SUB_UID_MAX (%u and %u, with the "
+                       "SUB_GID ones) of %s/etc/login.defs",
+                       window->count, window->min, window->max,
+                       provision->transaction->place->root);
+    return 0;
+}
+
+int subid_provision_begin(struct subid_provision *provision, struct subid_transaction *transaction,
+                          const struct subid_accounts *accounts, uint32_t count, struct err *err)
+{
+    *provision = (struct subid_provision){.transaction = transaction};
+    int r = set_window(provision, count, err);
+    if (r == 0)
+        r = gather(provision, accounts, err);
+    if (r < 0) {
+        subid_provision_end(provision);
+        return r;
+    }
+    const struct subid_limits *window = &provision->window;
+    subid_fit_begin(&provision->fit, &provision->both, window->min, window->max, window->count);
+    return 0;
+}
+
+void subid_provision_end(struct subid_provision *provision)
+{
+    subid_space_free(&provision->taken[SUBID_UID]);
+    subid_space_free(&provision->taken[SUBID_GID]);
+    subid_space_free(&provision->both);
+    subid_space_free(&provision->mirrored);
+}
+
+/* ---- what a user has ---- */
+
+struct holdings {
+    struct subid_space ranges;
+    int r;
+};
+
+static void add_holding(struct subid_entry *entry, void *arg)
+{
+    struct holdings *holdings = arg;
+    struct subid_interval interval = {.start = entry->line.start,
+                                      .end = (uint64_t)entry->line.start + entry->line.count};
+    if (holdings->r == 0)
+        holdings->r = subid_space_take(&holdings->ranges, interval, NULL);
+}
+
+/* His ranges, sorted. @return 0 or -errno; free with subid_space_free() */
+static int find_holdings(const struct subid_db *db, const struct subid_account *user,
+                         struct subid_space *ret, struct err *err)
+{
+    struct holdings holdings = {0};
+    (void)subid_db_visit(db, user->name, user->id, add_holding, &holdings);
+    if (holdings.r < 0) {
+        subid_space_free(&holdings.ranges);
+        return err_set(err, ENOMEM, "no memory for the ranges of %s", user->name);
+    }
+    subid_space_sort(&holdings.ranges);
+    *ret = holdings.ranges;
+    return 0;
+}
+
+/* Ids of [start, end) in the sorted @p space, each counted once. */
+static uint64_t count_ids(const struct subid_space *space, uint64_t start, uint64_t end)
+{
+    uint64_t n = 0, at = start;
+    for (size_t i = 0; i < space->n; i++) {
+        uint64_t from = space->items[i].start > at ? space->items[i].start : at;
+        uint64_t to = space->items[i].end < end ? space->items[i].end : end;
+        if (from < to) {
+            n += to - from;
+            at = to;
+        }
+    }
+    return n;
+}
+
+/* ---- giving ---- */
+
+static int give(struct subid_provision *provision, enum subid_kind kind,
+                const struct subid_account *user, struct subid_range range,
+                struct subid_grant *grant, struct err *err)
+{
+    int r = subid_db_add(&provision->transaction->db[kind], user->name, range, err);
+    if (r < 0)
+        return r;
+    grant->added[kind] = true;
+    grant->range[kind] = range;
+    return 0;
+}
+
+/*
+ * A user with uids only gets the same numbers as gids where they are free (and the other way
+ * round). Such a block lies below the search's place, and it cannot meet one the search gave: that
+ * avoids the very range it mirrors. It can meet another mirrored one, of a user whose range
+ * overlaps his already.
+ */
+static int mirror(struct subid_provision *provision, enum subid_kind kind,
+                  const struct subid_account *user, const struct subid_space *other,
+                  struct subid_grant *grant, struct err *err)
+{
+    for (size_t i = 0; i < other->n; i++) {
+        struct subid_interval interval = other->items[i];
+        if (interval.end - interval.start < provision->window.count ||
+            subid_space_hit(&provision->taken[kind], interval.start, interval.end) ||
+            subid_space_hit(&provision->mirrored, interval.start, interval.end))
+            continue;
+        int r = subid_space_take(&provision->mirrored, interval, err);
+        if (r < 0)
+            return r;
+        struct subid_range range = {.start = (uint32_t)interval.start,
+                                    .count = (uint32_t)(interval.end - interval.start)};
+        return give(provision, kind, user, range, grant, err);
+    }
+    return -ENOENT;
+}
+
+static int give_next(struct subid_provision *provision, const bool lacks[2],
+                     const struct subid_account *user, struct subid_grant *grant, struct err *err)
+{
+    struct subid_range range = {.count = provision->window.count};
+    if (!subid_fit_next(&provision->fit, &range.start))
+        return err_set(err, ENOSPC,
+                       "no %u free ids in a row are left for %s between %u and %u (SUB_UID_MIN and "
+                       "SUB_UID_MAX in %s/etc/login.defs)",
+                       range.count, user->name, provision->window.min, provision->window.max,
+                       provision->transaction->place->root);
+    int r = 0;
+    for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++)
+        if (lacks[kind])
+            r = give(provision, (enum subid_kind)kind, user, range, grant, err);
+    return r;
+}
+
+static int find_both(const struct subid_provision *provision, const struct subid_account *user,
+                     struct subid_space has[2], struct err *err)
+{
+    int r = subid_owner_check(user->name, err);
+    if (r == 0)
+        r = find_holdings(&provision->transaction->db[SUBID_UID], user, &has[SUBID_UID], err);
+    if (r == 0)
+        r = find_holdings(&provision->transaction->db[SUBID_GID], user, &has[SUBID_GID], err);
+    return r;
+}
+
+int subid_provision_user(struct subid_provision *provision, const struct subid_account *user,
+                         struct subid_grant *ret, struct err *err)
+{
+    struct subid_grant grant = {0};
+    struct subid_space has[2] = {0};
+    bool lacks[2] = {false, false};
+    int r = find_both(provision, user, has, err);
+    for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
+        grant.had[kind] = count_ids(&has[kind], 0, (uint64_t)UINT32_MAX + 1);
+        lacks[kind] = grant.had[kind] < provision->window.count;
+    }
+    if (r == 0 && (lacks[SUBID_UID] || lacks[SUBID_GID])) {
+        r = -ENOENT;
+        if (lacks[SUBID_UID] != lacks[SUBID_GID]) {
+            enum subid_kind kind = lacks[SUBID_UID] ? SUBID_UID : SUBID_GID;
+            r = mirror(provision, kind, user, &has[!kind], &grant, err);
+        }
+        if (r == -ENOENT)
+            r = give_next(provision, lacks, user, &grant, err);
+    }
+    subid_space_free(&has[SUBID_UID]);
+    subid_space_free(&has[SUBID_GID]);
+    if (r == 0)
+        *ret = grant;
+    return r;
+}
+
+static int check_free(const struct subid_provision *provision, enum subid_kind kind,
+                      const struct subid_account *user, struct subid_range range, struct err *err)
+{
+    uint64_t end = (uint64_t)range.start + range.count;
+    const struct subid_interval *hit = subid_space_hit(&provision->taken[kind], range.start, end);
+    if (!hit)
+        return 0;
+    return err_set(err, EEXIST,
+                   "%cids %u-%" PRIu64 " cannot be given to %s: they overlap %s%.*s (%" PRIu64
+                   "-%" PRIu64 ")",
+                   kind == SUBID_UID ? 'u' : 'g', range.start, end - 1, user->name, hit->what,
+                   (int)hit->who_len, hit->who, hit->start, hit->end - 1);
+}
+
+int subid_provision_range(struct subid_provision *provision, const struct subid_account *user,
+                          struct subid_range range, struct subid_grant *ret, struct err *err)
+{
+    struct subid_grant grant = {0};
+    struct subid_space has[2] = {0};
+    uint64_t end = (uint64_t)range.start + range.count;
+    int r = find_both(provision, user, has, err);
+    for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
+        grant.had[kind] = count_ids(&has[kind], range.start, end);
+        if (grant.had[kind] == range.count)
+            continue;
+        r = check_free(provision, (enum subid_kind)kind, user, range, err);
+        if (r == 0)
+            r = give(provision, (enum subid_kind)kind, user, range, &grant, err);
+    }
+    subid_space_free(&has[SUBID_UID]);
+    subid_space_free(&has[SUBID_GID]);
+    if (r == 0)
+        *ret = grant;
+    return r;
+}
