@@ -1,0 +1,59 @@
+#include "rootless-setup/subid/subid.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+
+int subid_parse_range(const char *what, const char *text, struct subid_range *ret, struct err *err)
+{
+    struct cursor c = cursor_of(text);
+    uint64_t first = 0, last = 0;
+    if (!cursor_u64(&c, 10, UINT32_MAX - 1, &first) || !cursor_char(&c, '-') ||
+        !cursor_u64(&c, 10, UINT32_MAX - 1, &last) || !cursor_done(&c) || last < first)
+        return err_set(err, EINVAL,
+                       "%s: \"%s\" is no range of ids, write FIRST-LAST like 100000-165535", what,
+                       text);
+    *ret = (struct subid_range){.start = (uint32_t)first, .count = (uint32_t)(last - first + 1)};
+    return 0;
+}
+
+json_t *subid_text_json(const char *text, size_t len)
+{
+    json_t *value = json_stringn(text, len);
+    cleanup_free char *plain = value ? NULL : strndup(text, len);
+    if (!plain)
+        return value;
+    for (char *p = plain; *p; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    return json_string(plain);
+}
+
+json_t *subid_range_json(struct subid_range range)
+{
+    return json_pack("{s:I, s:I}", "start", (json_int_t)range.start, "count",
+                     (json_int_t)range.count);
+}
+
+int subid_print_json(json_t *value)
+{
+    if (!value) {
+        cli_error("no memory for the JSON text");
+        return CLI_FAILED;
+    }
+    int r = json_dumpf(value, stdout, JSON_INDENT(2));
+    (void)putchar('\n');
+    json_decref(value);
+    return r == 0 ? CLI_OK : CLI_FAILED;
+}
+
+void subid_print_diff(const struct subid_transaction *transaction)
+{
+    subid_db_diff(&transaction->db[SUBID_UID], transaction->place, stdout);
+    subid_db_diff(&transaction->db[SUBID_GID], transaction->place, stdout);
+}

@@ -1,0 +1,59 @@
+/*
+ * What the actions of `rootless-setup subid` share: the words for a range and the words of a
+ * result, as lines or as JSON.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/subid/accounts.h"
+#include "lib/subid/transact.h"
+
+struct err;
+
+/** Fields every action has; each action's config begins with it. */
+struct subid_options {
+    const char *root;
+    bool json;
+    bool dry_run;
+    uint32_t wait_s;
+};
+
+#define SUBID_OPTION_ROOT                                                                   \
+    {                                                                                       \
+        .name = "root", .kind = CLI_STRING, .offset = offsetof(struct subid_options, root), \
+        .value = "DIR", .help = "work on the files of the image below DIR"                  \
+    }
+#define SUBID_OPTION_JSON                                               \
+    {                                                                   \
+        .name = "json", .offset = offsetof(struct subid_options, json), \
+        .help = "print the result as JSON"                              \
+    }
+#define SUBID_OPTION_DRY_RUN                                                                 \
+    {                                                                                        \
+        .name = "dry-run", .letter = 'n', .offset = offsetof(struct subid_options, dry_run), \
+        .help = "change nothing, print what would change as a diff"                          \
+    }
+#define SUBID_OPTION_WAIT                                                                        \
+    {                                                                                            \
+        .name = "wait", .kind = CLI_U32, .offset = offsetof(struct subid_options, wait_s),       \
+        .value = "SECONDS", .help = "wait for another program's lock (default: 15)", .max = 3600 \
+    }
+#define SUBID_WAIT_DEFAULT 15
+
+/** "FIRST-LAST", both inclusive. @return 0 or -EINVAL */
+int subid_parse_range(const char *what, const char *text, struct subid_range *ret, struct err *err);
+/** A name as a JSON string; bytes that are no UTF-8 become '?'. */
+json_t *subid_text_json(const char *text, size_t len);
+/** {"start": ..., "count": ...} */
+json_t *subid_range_json(struct subid_range range);
+/** Prints a value and frees it. @return exit status */
+int subid_print_json(json_t *value);
+/** Prints the diffs of both files (dry run without --json). */
+void subid_print_diff(const struct subid_transaction *transaction);
+
+int subid_add(int argc, char **argv);
+int subid_del(int argc, char **argv);
+int subid_list(int argc, char **argv);
