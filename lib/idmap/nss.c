@@ -1,0 +1,127 @@
+#include "lib/idmap/nss.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/str.h"
+#include "lib/idmap/privilege.h"
+
+/* See the header: only a program that the caller cannot read is safe from the caller. */
+static int check_helper(int fd, const char *path, struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "cannot look at %s", path);
+    if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 07777) != 0711)
+        return err_set(err, EPERM,
+                       "%s must be a file of root's with mode 0711: it is uid %u's with mode %04o",
+                       path, st.st_uid, st.st_mode & 07777);
+
+    /* fs.suid_dumpable=1 makes unreadable programs traceable after all. */
+    char dumpable[8];
+    if (file_read_into(AT_FDCWD, "/proc/sys/fs/suid_dumpable", dumpable, sizeof dumpable, err) < 0)
+        return -EPERM;
+    if (dumpable[0] == '1')
+        return err_set(
+            err, EPERM,
+            "the sysctl fs.suid_dumpable is 1, which lets users into %s; set it to 0 or 2", path);
+    return 0;
+}
+
+static _Noreturn void run_helper(int fd, int answer, uid_t uid)
+{
+    static char name[] = "rootless-nss", word[16];
+    static char *const argv[] = {name, word, NULL};
+    static char *const envp[] = {NULL};
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || idmap_drop() < 0 || chdir("/") < 0 ||
+        str_format(word, sizeof word, "%u", uid) < 0)
+        _exit(IDMAP_NSS_FAILED);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ||
+        dup2(answer, STDOUT_FILENO) < 0)
+        _exit(IDMAP_NSS_FAILED);
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    fd_close_except(&fd, 1);
+    (void)fexecve(fd, argv, envp);
+    _exit(IDMAP_NSS_FAILED);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Until end of file: the helper ends by itself, and its end is the end of its answer. */
+static int read_answer(int fd, char *buf, size_t size, struct err *err)
+{
+    int64_t deadline = now_ms() + IDMAP_NSS_TIMEOUT_MS;
+    size_t used = 0;
+    while (used < size) {
+        int64_t left = deadline - now_ms();
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int ready = poll(&p, 1, left > 0 ? (int)left : 0);
+        if (ready == 0)
+            return err_set(err, ETIMEDOUT, "the name services did not answer within %d seconds",
+                           IDMAP_NSS_TIMEOUT_MS / 1000);
+        ssize_t n = ready < 0 ? -1 : read(fd, buf + used, size - used);
+        if (n < 0 && errno != EINTR)
+            return err_sys(err, errno, "cannot read the name services' answer");
+        if (n == 0)
+            return (int)used;
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return err_set(err, EMSGSIZE, "the name services' answer is longer than %zu bytes", size);
+}
+
+int idmap_nss_ask(const char *helper, uid_t uid, char *ret, size_t size, struct err *err)
+{
+    cleanup_close int fd = open(helper, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_sys(err, errno, "cannot open %s", helper);
+    int r = check_helper(fd, helper, err);
+    if (r < 0)
+        return r;
+
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "cannot make a pipe");
+    cleanup_close int reading = ends[0];
+    cleanup_close int writing = ends[1];
+    pid_t child = fork();
+    if (child < 0)
+        return err_sys(err, errno, "cannot start %s", helper);
+    if (child == 0)
+        run_helper(fd, writing, uid);
+    writing = fd_close(writing);
+
+    int len = read_answer(reading, ret, size, err);
+    (void)kill(child, SIGKILL); /* it has closed its stdout, or it hangs */
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(err, errno, "cannot wait for %s", helper);
+    if (len < 0)
+        return len;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == IDMAP_NSS_ABSENT)
+        return 0;
+    if (len == 0)
+        return err_set(err, EIO, "the name services failed to answer for uid %u", uid);
+    return len;
+}
