@@ -12,8 +12,8 @@ static const struct {
     const char *id;
     enum distro_manager manager;
 } families[] = {
-    {"debian", MANAGER_APT},     {"ubuntu", MANAGER_APT},   {"fedora", MANAGER_DNF},
-    {"rhel", MANAGER_DNF},       {"centos", MANAGER_DNF},   {"arch", MANAGER_PACMAN},
+    {"debian", MANAGER_APT},       {"ubuntu", MANAGER_APT},  {"fedora", MANAGER_DNF},
+    {"rhel", MANAGER_DNF},         {"centos", MANAGER_DNF},  {"arch", MANAGER_PACMAN},
     {"archlinux", MANAGER_PACMAN}, {"suse", MANAGER_ZYPPER}, {"opensuse", MANAGER_ZYPPER},
     {"sles", MANAGER_ZYPPER},
 };

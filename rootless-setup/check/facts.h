@@ -18,7 +18,7 @@ struct check_facts {
     long seccomp;         /**< 0 none, 1 strict, 2 filter */
     bool no_new_privs;
     bool chrooted;
-    bool nested;          /**< we are in a user namespace that does not map every id */
+    bool nested; /**< we are in a user namespace that does not map every id */
     bool userns_in_kernel;
     bool systemd; /**< systemd is pid 1 */
     bool udev;    /**< a udev daemon runs */

@@ -49,7 +49,8 @@ void check_say_errno(struct check_result *result, enum check_status status, int 
     result->error = code;
 }
 
-static void append(char *text, size_t size, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void append(char *text, size_t size, const char *fmt,
+                                                         va_list args)
 {
     size_t used = strlen(text);
     (void)vsnprintf(text + used, size - used, fmt, args);

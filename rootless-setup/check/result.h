@@ -28,9 +28,9 @@ enum check_remedy {
 
 struct check_result {
     enum check_status status;
-    int error;           /**< errno of the step that decided, or 0 */
-    char evidence[512];  /**< one line: what was done and what came of it */
-    char cause[1024];    /**< one line: why, or "" */
+    int error;                       /**< errno of the step that decided, or 0 */
+    char evidence[512];              /**< one line: what was done and what came of it */
+    char cause[1024];                /**< one line: why, or "" */
     char remedy[REMEDY_KINDS][1536]; /**< lines, each ended by a newline */
 };
 

@@ -55,8 +55,10 @@ int subject_find(const char *name, struct check_subject *ret, struct err *err)
         return err_set(err, EINVAL, "user %s is root: rootless engines need an ordinary user",
                        entry->pw_name);
     if (geteuid() != 0 && entry->pw_uid != geteuid())
-        return err_set(err, EPERM, "only root may check another user: sudo rootless-setup check "
-                       "--user %s", entry->pw_name);
+        return err_set(err, EPERM,
+                       "only root may check another user: sudo rootless-setup check "
+                       "--user %s",
+                       entry->pw_name);
     *ret = (struct check_subject){
         .uid = entry->pw_uid,
         .gid = geteuid() == 0 ? entry->pw_gid : getegid(),
@@ -68,6 +70,10 @@ int subject_find(const char *name, struct check_subject *ret, struct err *err)
         str_copy(ret->shell, sizeof ret->shell, entry->pw_shell) < 0)
         return err_set(err, ENAMETOOLONG, "the account of user %s has a field that is too long",
                        entry->pw_name);
+    /* Once, not in every probe's process: it may ask a directory service. */
+    ret->n_groups = SUBJECT_GROUPS_MAX;
+    if (ret->switch_user && getgrouplist(ret->name, ret->gid, ret->groups, &ret->n_groups) < 0)
+        ret->n_groups = SUBJECT_GROUPS_MAX;
     find_runtime_dir(ret);
     return 0;
 }
@@ -91,7 +97,7 @@ int subject_become(const struct check_subject *subject, struct err *err)
 {
     if (!subject->switch_user)
         return 0;
-    if (initgroups(subject->name, subject->gid) < 0 ||
+    if (setgroups((size_t)subject->n_groups, subject->groups) < 0 ||
         setresgid(subject->gid, subject->gid, subject->gid) < 0 ||
         setresuid(subject->uid, subject->uid, subject->uid) < 0)
         return err_sys(err, errno, "cannot become user %s", subject->name);

@@ -8,9 +8,14 @@
 
 struct err;
 
+/** Supplementary groups beyond these are left out; no probe depends on them. */
+#define SUBJECT_GROUPS_MAX 256
+
 struct check_subject {
     uid_t uid;
     gid_t gid;
+    gid_t groups[SUBJECT_GROUPS_MAX];
+    int n_groups;
     char name[256];
     char home[4096];
     char shell[256];

@@ -1,0 +1,34 @@
+#include "rootless-setup/check/probe.h"
+
+#include "lib/base/str.h"
+
+const struct check_probe check_probes[] = {
+    {"userns", "user namespace", probe_userns, {NULL}},
+    {"proc", "proc in a pid namespace", probe_proc, {"userns"}},
+    {"subid", "subordinate ids", probe_subid, {NULL}},
+    {"newuidmap", "newuidmap", probe_newuidmap, {"userns"}},
+    {"newgidmap", "newgidmap", probe_newgidmap, {"userns"}},
+    {"runtime-dir", "XDG_RUNTIME_DIR", probe_runtime_dir, {NULL}},
+    {"overlay", "overlay file system", probe_overlay, {"userns"}},
+    {"fuse", "fuse-overlayfs", probe_fuse, {NULL}},
+    {"cgroup", "cgroup v2", probe_cgroup, {NULL}},
+    {"net.tun", "tun device", probe_tun, {"userns"}},
+    {"net.veth", "veth pair", probe_veth, {"userns"}},
+    {"net.nat", "nf_tables NAT", probe_nat, {"userns"}},
+    {"net.tproxy", "nf_tables tproxy", probe_tproxy, {"userns", "net.nat"}},
+    {"net.rule", "policy routing", probe_rule, {"userns"}},
+    {"net.ping", "ping", probe_ping, {NULL}},
+    {"net.ports", "ports below 1024", probe_ports, {NULL}},
+};
+
+const size_t check_probes_count = sizeof check_probes / sizeof check_probes[0];
+
+_Static_assert(sizeof check_probes / sizeof check_probes[0] <= PROBES_MAX, "one result a probe");
+
+int check_probe_index(const char *id)
+{
+    for (size_t i = 0; i < check_probes_count; i++)
+        if (str_equal(check_probes[i].id, id))
+            return (int)i;
+    return -1;
+}

@@ -1,0 +1,55 @@
+/*
+ * The probes: one file each, one table, and the order in which they run.
+ *
+ * A probe function runs in a throw-away process that is the user, with cwd "/" and a time limit.
+ * It does the thing, says what came of it in *result, and may leave namespaces, mounts and fds to
+ * the end of the process. It must not print, and must not write where anything would stay.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "rootless-setup/check/distro.h"
+#include "rootless-setup/check/facts.h"
+#include "rootless-setup/check/result.h"
+#include "rootless-setup/check/subject.h"
+
+#define PROBE_NEEDS_MAX 3
+
+struct check_context {
+    struct check_subject subject;
+    struct check_facts facts;
+    struct distro distro;
+};
+
+struct check_probe {
+    const char *id;    /**< stable; also the anchor in docs/checks.md */
+    const char *title; /**< at most 24 characters, for the aligned line */
+    void (*run)(const struct check_context *context, struct check_result *result);
+    const char *needs[PROBE_NEEDS_MAX]; /**< ids that must not have failed, each listed earlier */
+};
+
+#define PROBES_MAX 24
+
+extern const struct check_probe check_probes[];
+extern const size_t check_probes_count;
+
+/** Index of a probe, or -1. */
+int check_probe_index(const char *id);
+
+void probe_userns(const struct check_context *context, struct check_result *result);
+void probe_proc(const struct check_context *context, struct check_result *result);
+void probe_subid(const struct check_context *context, struct check_result *result);
+void probe_newuidmap(const struct check_context *context, struct check_result *result);
+void probe_newgidmap(const struct check_context *context, struct check_result *result);
+void probe_overlay(const struct check_context *context, struct check_result *result);
+void probe_fuse(const struct check_context *context, struct check_result *result);
+void probe_tun(const struct check_context *context, struct check_result *result);
+void probe_veth(const struct check_context *context, struct check_result *result);
+void probe_nat(const struct check_context *context, struct check_result *result);
+void probe_tproxy(const struct check_context *context, struct check_result *result);
+void probe_rule(const struct check_context *context, struct check_result *result);
+void probe_cgroup(const struct check_context *context, struct check_result *result);
+void probe_runtime_dir(const struct check_context *context, struct check_result *result);
+void probe_ping(const struct check_context *context, struct check_result *result);
+void probe_ports(const struct check_context *context, struct check_result *result);

@@ -1,0 +1,221 @@
+/* Subordinate ids: enough of them, nobody else's, the same number of both kinds. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+#include "lib/subid/line.h"
+#include "lib/subid/subid.h"
+#include "rootless-setup/check/probe.h"
+#include "rootless-setup/check/quote.h"
+
+/* Images use ids up to nobody's 65534, and the user himself takes the place of id 0. */
+#define ENOUGH 65536
+#define FILE_MAX (64U << 20)
+
+/* One of the two files, as far as it concerns the user. */
+struct side {
+    enum subid_kind kind;
+    struct subid_range ranges[SUBID_RANGES_MAX];
+    int n; /* -errno: unreadable */
+    uint64_t total;
+    bool shared; /* with somebody else: only new ranges help */
+};
+
+static const char *noun(const struct side *side)
+{
+    return side->kind == SUBID_UID ? "uids" : "gids";
+}
+
+static void found(struct check_result *result, enum check_status status)
+{
+    result->status = check_worse(result->status, status);
+}
+
+static const struct subid_range *range_with(const struct side *side, uint64_t start, uint64_t count)
+{
+    for (int i = 0; i < side->n; i++)
+        if (start < (uint64_t)side->ranges[i].start + side->ranges[i].count &&
+            side->ranges[i].start < start + count)
+            return &side->ranges[i];
+    return NULL;
+}
+
+static void check_amount(struct side *side, const struct check_subject *subject,
+                         struct check_result *result)
+{
+    for (int i = 0; i < side->n; i++)
+        side->total += side->ranges[i].count;
+    if (side->n == 0 || side->n == -ENOENT)
+        check_cause(result, "%s has no subordinate %s in %s", subject->name, noun(side),
+                    subid_path(side->kind));
+    else if (side->total < ENOUGH)
+        check_cause(result,
+                    "%s has %llu subordinate %s in %s; images need 65536, and files with a higher "
+                    "id fail to unpack with \"invalid argument\"",
+                    subject->name, (unsigned long long)side->total, noun(side),
+                    subid_path(side->kind));
+    else
+        return;
+    found(result, CHECK_FAILED);
+}
+
+static void check_self_overlap(struct side *side, struct check_result *result)
+{
+    for (int i = 0; i < side->n; i++)
+        for (int j = 0; j < i; j++) {
+            const struct subid_range *a = &side->ranges[i], *b = &side->ranges[j];
+            if (a->start >= b->start + b->count || b->start >= a->start + a->count)
+                continue;
+            check_cause(result,
+                        "the user's own ranges %u:%u and %u:%u in %s overlap, which the "
+                        "kernel refuses as a map",
+                        b->start, b->count, a->start, a->count, subid_path(side->kind));
+            found(result, CHECK_FAILED);
+            side->shared = true;
+            return;
+        }
+}
+
+static bool is_subject(const struct subid_line *line, const struct check_subject *subject)
+{
+    uid_t uid;
+    if (subid_owner_uid(line->owner, line->owner_len, &uid) && uid == subject->uid)
+        return true;
+    return strlen(subject->name) == line->owner_len &&
+           memcmp(subject->name, line->owner, line->owner_len) == 0;
+}
+
+/* The first line of another owner that shares an id with the user. */
+static void check_other_owners(struct side *side, const struct check_subject *subject,
+                               struct check_result *result)
+{
+    cleanup_free char *text = NULL;
+    if (side->n <= 0 ||
+        file_read(AT_FDCWD, subid_path(side->kind), FILE_MAX, &text, NULL, NULL) < 0)
+        return;
+    struct cursor c = cursor_of(text);
+    while (!cursor_done(&c)) {
+        const char *start;
+        size_t len;
+        struct subid_line line;
+        cursor_until(&c, '\n', &start, &len);
+        (void)cursor_char(&c, '\n');
+        if (!subid_line_parse(start, len, &line) || is_subject(&line, subject))
+            continue;
+        const struct subid_range *own = range_with(side, line.start, line.count);
+        if (!own)
+            continue;
+        check_cause(result,
+                    "range %u:%u in %s overlaps %.*s's %u:%u: each of the two can read and change "
+                    "the other's container files",
+                    own->start, own->count, subid_path(side->kind), (int)line.owner_len, line.owner,
+                    line.start, line.count);
+        found(result, CHECK_FAILED);
+        side->shared = true;
+        return;
+    }
+}
+
+static void check_account(struct side *side, const char *name, uint32_t id, bool own,
+                          struct check_result *result)
+{
+    const struct subid_range *range = range_with(side, id, 1);
+    if (!range)
+        return;
+    side->shared = true;
+    if (own) {
+        check_cause(
+            result,
+            "range %u:%u in %s contains the user's own id %u: rootlesskit of this suite maps "
+            "around it, podman, buildah and RootlessKit refuse to start",
+            range->start, range->count, subid_path(side->kind), id);
+        found(result, CHECK_WARNING);
+        return;
+    }
+    check_cause(result, "range %u:%u in %s contains %s's id %u: containers could act as %s",
+                range->start, range->count, subid_path(side->kind), name, id, name);
+    found(result, CHECK_FAILED);
+}
+
+/* Local accounts only: asking a directory service for everybody can take minutes. */
+static void check_accounts(struct side *side, const struct check_subject *subject,
+                           struct check_result *result)
+{
+    bool uids = side->kind == SUBID_UID;
+    uint32_t own = uids ? subject->uid : subject->gid;
+    if (side->n <= 0)
+        return;
+    check_account(side, subject->name, own, true, result);
+    FILE *file = fopen(uids ? "/etc/passwd" : "/etc/group", "re");
+    while (file && result->status < CHECK_FAILED) {
+        const struct passwd *user = uids ? fgetpwent(file) : NULL;
+        const struct group *group = uids ? NULL : fgetgrent(file);
+        if (!user && !group)
+            break;
+        uint32_t id = user ? user->pw_uid : group->gr_gid;
+        if (id != own)
+            check_account(side, user ? user->pw_name : group->gr_name, id, false, result);
+    }
+    if (file)
+        (void)fclose(file);
+}
+
+static void inspect(struct side *side, const struct check_subject *subject, int etc_fd,
+                    struct check_result *result)
+{
+    struct err err = {0};
+    side->n = subid_ranges(etc_fd, side->kind, subject->name, subject->uid, side->ranges,
+                           SUBID_RANGES_MAX, &err);
+    if (side->n < 0 && side->n != -ENOENT) {
+        check_cause(result, "%s", err.msg);
+        found(result, CHECK_FAILED);
+        return;
+    }
+    check_amount(side, subject, result);
+    check_self_overlap(side, result);
+    check_other_owners(side, subject, result);
+    check_accounts(side, subject, result);
+}
+
+static void add_remedies(const struct check_context *context, bool shared,
+                         struct check_result *result)
+{
+    char self[512], name[1024];
+    const char *program = quote_self(&context->facts, self, sizeof self);
+    const char *user = quote_word(context->subject.name, name, sizeof name);
+    if (shared) {
+        check_remedy(result, REMEDY_ROOT, "%s subid del %s", program, user);
+        check_remedy(result, REMEDY_NOTE,
+                     "files that containers of %s made under the old ids stay owned by them: stop "
+                     "the engine first, and remove or chown its data",
+                     context->subject.name);
+    }
+    check_remedy(result, REMEDY_ROOT, "%s subid add %s", program, user);
+}
+
+void probe_subid(const struct check_context *context, struct check_result *result)
+{
+    static struct side uids = {.kind = SUBID_UID}, gids = {.kind = SUBID_GID};
+    cleanup_close int etc_fd = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    inspect(&uids, &context->subject, etc_fd, result);
+    inspect(&gids, &context->subject, etc_fd, result);
+    if (result->status < CHECK_WARNING && uids.total != gids.total) {
+        check_cause(result, "the number of uids and gids differs: ids of files above the smaller "
+                            "one cannot be kept");
+        found(result, CHECK_WARNING);
+    }
+    enum check_status status = check_worse(result->status, CHECK_OK);
+    check_say(result, status, "%llu uids and %llu gids in /etc/subuid and /etc/subgid",
+              (unsigned long long)uids.total, (unsigned long long)gids.total);
+    if (status >= CHECK_WARNING)
+        add_remedies(context, uids.shared || gids.shared, result);
+}

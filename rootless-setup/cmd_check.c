@@ -1,0 +1,141 @@
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/options.h"
+#include "rootless-setup/check/report.h"
+#include "rootless-setup/check/run.h"
+#include "rootless-setup/commands.h"
+
+/* The documented statuses of this command; usage errors share 2 with an empty stdout. */
+enum { READY = 0, NOT_READY = 1, READY_WITH_WARNINGS = 2 };
+
+struct config {
+    const char *user;
+    const char *color;
+    bool json;
+    bool quiet;
+    bool strict;
+};
+
+static const char *const color_choices[] = {"auto", "always", "never", NULL};
+
+static const struct cli_option options[] = {
+    {.name = "user",
+     .letter = 'u',
+     .kind = CLI_STRING,
+     .offset = offsetof(struct config, user),
+     .value = "USER",
+     .help = "whose readiness (root only; default: the caller's own)"},
+    {.name = "json",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct config, json),
+     .help = "one JSON object (docs/check-schema.json)"},
+    {.name = "quiet",
+     .letter = 'q',
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct config, quiet),
+     .help = "print nothing, only the exit status"},
+    {.name = "strict",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct config, strict),
+     .help = "exit status 2 when ready with warnings"},
+    {.name = "color",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct config, color),
+     .value = "WHEN",
+     .help = "auto, always or never (default: auto, on a terminal)",
+     .choices = color_choices},
+};
+
+static const char *list_probes(char *buf, size_t size)
+{
+    size_t used = (size_t)snprintf(buf, size, "Checks (all by default):");
+    for (size_t i = 0; i < check_probes_count && used < size; i++)
+        used += (size_t)snprintf(buf + used, size - used, "\n  %-12s %s", check_probes[i].id,
+                                 check_probes[i].title);
+    return buf;
+}
+
+static int select_probes(char **ids, int n, bool wanted[PROBES_MAX], struct err *err)
+{
+    for (size_t i = 0; i < check_probes_count; i++)
+        wanted[i] = n == 0;
+    for (int i = 0; i < n; i++) {
+        int probe = check_probe_index(ids[i]);
+        if (probe < 0)
+            return err_set(err, EINVAL,
+                           "unknown check \"%s\" (rootless-setup check --help lists them)", ids[i]);
+        wanted[probe] = true;
+    }
+    check_add_needs(wanted);
+    return 0;
+}
+
+static bool use_color(const struct config *config)
+{
+    return str_equal(config->color, "always") ||
+           (str_equal(config->color, "auto") && isatty(STDOUT_FILENO));
+}
+
+static int report(const struct config *config, const struct check_context *context,
+                  const bool wanted[PROBES_MAX], const struct check_result *results,
+                  struct err *err)
+{
+    int r = 0;
+    if (config->json)
+        r = report_json(context, wanted, results, stdout);
+    else if (!config->quiet)
+        report_text(context, wanted, results, use_color(config), stdout);
+    if (r < 0 || fflush(stdout) != 0)
+        return err_sys(err, r < 0 ? -r : errno, "cannot write the report");
+    return 0;
+}
+
+static int exit_status(const struct config *config, struct check_summary sum)
+{
+    if (sum.failed + sum.skipped > 0)
+        return NOT_READY;
+    return config->strict && sum.warnings > 0 ? READY_WITH_WARNINGS : READY;
+}
+
+static int parse(int argc, char **argv, struct config *config, int *ret_first, struct err *err)
+{
+    char epilog[1024];
+    const struct cli_program program = {
+        .name = "rootless-setup check",
+        .usage = "rootless-setup check [OPTION]... [CHECK]...",
+        .summary = "Tries everything a rootless container engine needs, as the user in question,\n"
+                   "and says what failed, why, and which commands help. Changes nothing.",
+        .options = options,
+        .n_options = sizeof options / sizeof options[0],
+        .epilog = list_probes(epilog, sizeof epilog),
+    };
+    return cli_parse(&program, argc, argv, config, ret_first, err);
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct config config = {.color = "auto"};
+    struct check_context context;
+    struct err err = {0};
+    bool wanted[PROBES_MAX] = {false};
+    int first = 0;
+    int r = parse(argc, argv, &config, &first, &err);
+    if (r == CLI_PARSED_EXIT)
+        return CLI_OK;
+    if (r < 0 || select_probes(argv + first, argc - first, wanted, &err) < 0 ||
+        subject_find(config.user, &context.subject, &err) < 0)
+        return cli_fail(&err, CLI_USAGE);
+    facts_read(&context.facts);
+    distro_read(&context.distro);
+    const struct check_result *results = NULL;
+    if (check_run(&context, wanted, &results, &err) < 0 ||
+        report(&config, &context, wanted, results, &err) < 0)
+        return cli_fail(&err, CLI_FAILED);
+    return exit_status(&config, report_summary(wanted, results));
+}
