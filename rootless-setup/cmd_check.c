@@ -10,6 +10,7 @@
 #include "rootless-setup/check/report.h"
 #include "rootless-setup/check/run.h"
 #include "rootless-setup/commands.h"
+#include "rootless-setup/words.h"
 
 /* The documented statuses of this command; usage errors share 2 with an empty stdout. */
 enum { READY = 0, NOT_READY = 1, READY_WITH_WARNINGS = 2 };
@@ -61,11 +62,11 @@ static const char *list_probes(char *buf, size_t size)
     return buf;
 }
 
-static int select_probes(char **ids, int n, bool wanted[PROBES_MAX], struct err *err)
+static int select_probes(char **ids, size_t n, bool wanted[PROBES_MAX], struct err *err)
 {
     for (size_t i = 0; i < check_probes_count; i++)
         wanted[i] = n == 0;
-    for (int i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         int probe = check_probe_index(ids[i]);
         if (probe < 0)
             return err_set(err, EINVAL,
@@ -103,7 +104,7 @@ static int exit_status(const struct config *config, struct check_summary sum)
     return config->strict && sum.warnings > 0 ? READY_WITH_WARNINGS : READY;
 }
 
-static int parse(int argc, char **argv, struct config *config, int *ret_first, struct err *err)
+static int parse(int argc, char **argv, struct config *config, size_t *ret_n, struct err *err)
 {
     char epilog[1024];
     const struct cli_program program = {
@@ -115,7 +116,7 @@ static int parse(int argc, char **argv, struct config *config, int *ret_first, s
         .n_options = sizeof options / sizeof options[0],
         .epilog = list_probes(epilog, sizeof epilog),
     };
-    return cli_parse(&program, argc, argv, config, ret_first, err);
+    return words_parse(&program, argc, argv, config, ret_n, err);
 }
 
 int cmd_check(int argc, char **argv)
@@ -124,11 +125,11 @@ int cmd_check(int argc, char **argv)
     struct check_context context;
     struct err err = {0};
     bool wanted[PROBES_MAX] = {false};
-    int first = 0;
-    int r = parse(argc, argv, &config, &first, &err);
+    size_t n = 0;
+    int r = parse(argc, argv, &config, &n, &err);
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
-    if (r < 0 || select_probes(argv + first, argc - first, wanted, &err) < 0 ||
+    if (r < 0 || select_probes(argv + 1, n, wanted, &err) < 0 ||
         subject_find(config.user, &context.subject, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
     facts_read(&context.facts);
