@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void format_message(struct err *err, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void format_message(struct err *err, const char *fmt,
+                                                                 va_list ap)
 {
     /* vsnprintf cuts at the bound; a cut message is still a message. */
     (void)vsnprintf(err->msg, sizeof err->msg, fmt, ap);

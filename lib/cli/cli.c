@@ -28,7 +28,7 @@ bool cli_debugging(void)
 }
 
 /* One write a line, so that lines of several processes do not mix. */
-static void say(const char *kind, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(const char *kind, const char *fmt, va_list ap)
 {
     char text[ERR_MSG_MAX + 256];
     (void)vsnprintf(text, sizeof text, fmt, ap);
