@@ -57,6 +57,10 @@ int subid_place_refused(const struct subid_place *place, const char *name, int c
     if (code == EROFS)
         return err_set(err, code, "cannot write %s/etc/%s: the file system is mounted read-only",
                        place->root, name);
+    if (code == EBUSY || code == EXDEV)
+        return err_set(err, code,
+                       "cannot replace %s/etc/%s: a mount point of its own, unmount it first",
+                       place->root, name);
     if (code == EACCES || code == EPERM)
         return err_set(err, code, "cannot write %s/etc/%s: permission denied%s", place->root, name,
                        geteuid() == 0 ? " (is it immutable? lsattr shows it)"

@@ -29,6 +29,8 @@ static int make_room(struct subid_space *space, size_t n, struct err *err)
 
 int subid_space_take(struct subid_space *space, struct subid_interval interval, struct err *err)
 {
+    if (interval.start >= interval.end)
+        return 0;
     int r = make_room(space, 1, err);
     if (r < 0)
         return r;

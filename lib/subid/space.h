@@ -26,7 +26,8 @@ struct subid_space {
 };
 
 void subid_space_free(struct subid_space *space);
-/** Marks an interval as taken. Intervals may overlap one another. @return 0 or -ENOMEM */
+/** Marks an interval as taken. Intervals may overlap one another; an
+ *  empty one is nothing. @return 0 or -ENOMEM */
 int subid_space_take(struct subid_space *space, struct subid_interval interval, struct err *err);
 /** Everything of @p from as well. */
 int subid_space_take_all(struct subid_space *space, const struct subid_space *from,
