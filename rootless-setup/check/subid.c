@@ -125,12 +125,13 @@ static void check_other_owners(struct side *side, const struct check_subject *su
     }
 }
 
-static void check_account(struct side *side, const char *name, uint32_t id, bool own,
+/* @return true for a conflict with somebody else */
+static bool check_account(struct side *side, const char *name, uint32_t id, bool own,
                           struct check_result *result)
 {
     const struct subid_range *range = range_with(side, id, 1);
     if (!range)
-        return;
+        return false;
     side->shared = true;
     if (own) {
         check_cause(
@@ -139,11 +140,12 @@ static void check_account(struct side *side, const char *name, uint32_t id, bool
             "around it, podman, buildah and RootlessKit refuse to start",
             range->start, range->count, subid_path(side->kind), id);
         found(result, CHECK_WARNING);
-        return;
+        return false;
     }
     check_cause(result, "range %u:%u in %s contains %s's id %u: containers could act as %s",
                 range->start, range->count, subid_path(side->kind), name, id, name);
     found(result, CHECK_FAILED);
+    return true;
 }
 
 /* Local accounts only: asking a directory service for everybody can take minutes. */
@@ -154,16 +156,18 @@ static void check_accounts(struct side *side, const struct check_subject *subjec
     uint32_t own = uids ? subject->uid : subject->gid;
     if (side->n <= 0)
         return;
-    check_account(side, subject->name, own, true, result);
+    (void)check_account(side, subject->name, own, true, result);
     FILE *file = fopen(uids ? "/etc/passwd" : "/etc/group", "re");
-    while (file && result->status < CHECK_FAILED) {
+    bool conflict = false;
+    while (file && !conflict) {
         const struct passwd *user = uids ? fgetpwent(file) : NULL;
         const struct group *group = uids ? NULL : fgetgrent(file);
         if (!user && !group)
             break;
         uint32_t id = user ? user->pw_uid : group->gr_gid;
         if (id != own)
-            check_account(side, user ? user->pw_name : group->gr_name, id, false, result);
+            conflict =
+                check_account(side, user ? user->pw_name : group->gr_name, id, false, result);
     }
     if (file)
         (void)fclose(file);

@@ -1,0 +1,173 @@
+#!/bin/bash
+# A ready host is called ready, and each thing that can be wrong is recognised, named and remedied.
+set -eu
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+good="rltest-alice:3000000:65536"
+network="net.tun net.veth net.nat net.tproxy net.rule"
+ranges "$good"
+
+# shellcheck disable=SC2086 # the list is words
+check userns proc subid newuidmap newgidmap runtime-dir overlay $network
+expect "everything in order: exit status 0" 0 newuidmap ok "mapped 65537 uids"
+for id in userns proc subid newgidmap runtime-dir overlay $network; do
+    expect "everything in order: $id" 0 "$id" ok ""
+done
+
+: >/etc/subuid
+check subid
+expect "no subordinate uids" 1 subid failed "no subordinate uids in /etc/subuid" \
+    "subid add rltest-alice"
+check newuidmap
+expect "newuidmap is still tried, with the own id" 0 newuidmap ok "mapped 1 uids"
+rm /etc/subuid
+check subid
+expect "no /etc/subuid" 1 subid failed "no subordinate uids in /etc/subuid" subid
+ranges "rltest-alice:3000000:1000"
+check subid
+expect "a short range" 1 subid failed "has 1000 subordinate uids" "subid add rltest-alice"
+ranges "$good" "rltest-bob:3065535:65536"
+check subid
+expect "a range that overlaps bob's by one id" 1 subid failed \
+    "3000000:65536 in /etc/subuid overlaps rltest-bob's 3065535:65536" "subid del rltest-alice"
+ranges "$good" "rltest-bob:3065536:65536"
+check subid
+expect "bob's range right behind is no overlap" 0 subid ok "65536 uids"
+ranges "$good" "$bob:2990000:10001"
+check subid
+expect "an overlap with a numeric owner" 1 subid failed "overlaps $bob's 2990000:10001"
+ranges "$good" "rltest-alice:3010000:10"
+check subid newuidmap
+expect "ranges of her own that overlap" 1 subid failed "own ranges 3000000:65536 and 3010000:10"
+expect "newuidmap refuses those" 1 newuidmap failed "newuidmap"
+ranges "$good" "rltest-alice:$bob:10"
+check subid
+expect "a range with another account's id" 1 subid failed "contains rltest-bob's id $bob"
+ranges "rltest-alice:$alice:1" "rltest-alice:3000000:65536"
+check subid newuidmap
+expect "a range with her own id" 0 subid warning "the user's own id $alice"
+expect "newuidmap maps around the own id" 0 newuidmap ok "mapped 65537 uids"
+ranges "$good"
+echo "rltest-alice:3000000:70000" >/etc/subgid
+check subid
+expect "fewer uids than gids" 0 subid warning "uids and gids differs"
+ranges "$good"
+
+for stub in "exit 1" "exit 0"; do
+    printf '#!/bin/sh\n%s\n' "$stub" >"$work/stub/newuidmap"
+    chmod 755 "$work/stub/newuidmap"
+    path=$work/stub:$path check newuidmap newgidmap
+    expect "a newuidmap that does \"$stub\"" 1 newuidmap failed "is a script" "remove"
+    expect "... and newgidmap beside it" 1 newgidmap ok "mapped 65537 gids"
+done
+printf '#!/bin/sh\nprintf "\\033[2Jboom\\n"\nexit 3\n' >"$work/stub/newuidmap"
+path=$work/stub:$path check newuidmap
+expect "what a stub says is told" 1 newuidmap failed "exit status 3:  [2Jboom"
+printf '#!/bin/sh\nexec sleep 1000\n' >"$work/stub/newuidmap"
+path=$work/stub:$path check newuidmap
+expect "a newuidmap that hangs" 1 newuidmap failed "no answer within 5 seconds"
+is "... and is ended" "$(pgrep -u $alice -x sleep)" ""
+rm "$work/stub/newuidmap"
+
+setcap -r "$bin/newuidmap"
+check newuidmap
+expect "newuidmap without its capability" 1 newuidmap failed "neither the file capability cap_setuid" \
+    "setcap cap_setuid=ep '$bin/newuidmap'"
+setcap -r "$bin/newgidmap"
+check newgidmap
+expect "newgidmap without its capability" 1 newgidmap failed "cap_setgid" "setcap cap_setgid=ep"
+setcap cap_setuid+ep "$bin/newuidmap"
+setcap cap_setgid+ep "$bin/newgidmap"
+mkdir "$work/empty"
+path=$work/empty check newuidmap
+expect "no newuidmap in PATH" 1 newuidmap failed "no newuidmap in" "uidmap"
+run as_alice "$setpriv" --no-new-privs "$setup" check --json newuidmap
+expect "no_new_privs" 1 newuidmap failed "no_new_privs is set" "without no_new_privs"
+mount -t tmpfs -o nosuid,mode=755 tmpfs "$work/empty"
+cp -p --preserve=xattr "$bin/newuidmap" "$work/empty/"
+setcap cap_setuid+ep "$work/empty/newuidmap"
+path=$work/empty check newuidmap
+expect "newuidmap on a nosuid mount" 1 newuidmap failed "mounted nosuid" "without nosuid"
+umount "$work/empty"
+if [ -u /usr/bin/newuidmap ]; then
+    path=/usr/bin:/bin check newuidmap newgidmap
+    expect "the distribution's setuid newuidmap" 0 newuidmap ok "/usr/bin/newuidmap mapped"
+else
+    skip "the distribution's setuid newuidmap" "it is not installed"
+fi
+
+if [ -e "$work/dev/tun" ]; then
+    chmod 600 "$work/dev/tun"
+    check net.tun
+    expect "/dev/net/tun with mode 0600" 1 net.tun failed "EACCES" "chmod 0666 /dev/net/tun"
+    chmod 666 "$work/dev/tun"
+else
+    skip "/dev/net/tun with mode 0600" "no /dev/net/tun here"
+fi
+mount -t tmpfs tmpfs /dev/net
+check net.tun
+expect "no /dev/net/tun" 1 net.tun failed "ENOENT" "modprobe -a tun"
+umount /dev/net
+
+runtime="" check runtime-dir
+expect "XDG_RUNTIME_DIR unset" 1 runtime-dir failed "is not set" "export XDG_RUNTIME_DIR=/run/user/$alice"
+runtime=check check runtime-dir
+expect "XDG_RUNTIME_DIR relative" 1 runtime-dir failed "not an absolute path"
+runtime=$work/none check runtime-dir
+expect "XDG_RUNTIME_DIR missing" 1 runtime-dir failed "ENOENT"
+runtime=$work/run-bob check runtime-dir
+expect "XDG_RUNTIME_DIR of another user" 1 runtime-dir failed "kept by su or sudo from the session of uid $bob"
+chmod 500 "$work/run-alice"
+check runtime-dir
+expect "XDG_RUNTIME_DIR not writable" 1 runtime-dir failed "mode 0500" "chmod 0700 $work/run-alice"
+chmod 777 "$work/run-alice"
+check runtime-dir
+expect "XDG_RUNTIME_DIR writable for all" 1 runtime-dir failed "others may write there"
+chmod 755 "$work/run-alice"
+check runtime-dir
+expect "XDG_RUNTIME_DIR readable for all" 0 runtime-dir warning "0700"
+chmod 700 "$work/run-alice"
+
+chmod 500 "$work/home-alice"
+check overlay
+expect "a home that is not writable" 1 overlay failed "EACCES" "install -d -m 0700 -o $alice"
+chmod 700 "$work/home-alice"
+mount -t overlay -o "lowerdir=/usr/share/man,upperdir=$work/home-bob,workdir=$work/run-bob" overlay \
+    "$work/home-alice"
+chown $alice "$work/home-alice"
+mkdir "$work/nofuse"
+ln -s "$(command -v true)" "$work/nofuse/true"
+path=$work/nofuse check overlay
+expect "a home on overlay itself" 1 overlay failed "is on overlay" "data-root"
+umount "$work/home-alice"
+
+# A limit of zero in a user namespace of our own: the machine's stays as it is.
+unshare --user sleep 60 &
+holder=$!
+for _ in $(seq 100); do
+    [ "$(readlink /proc/$holder/ns/user)" = "$(readlink /proc/self/ns/user)" ] || break
+    sleep 0.02
+done
+echo "0 0 4294967295" >/proc/$holder/uid_map
+echo "0 0 4294967295" >/proc/$holder/gid_map
+run env -i PATH="$path" nsenter --user --target $holder sh -c "
+    echo 0 >/proc/sys/user/max_user_namespaces &&
+    exec $setup check --json --user rltest-alice userns proc net.tun"
+kill $holder
+expect "user.max_user_namespaces = 0" 1 userns failed "user.max_user_namespaces is 0" \
+    "user.max_user_namespaces = 28633"
+expect "what needs user namespaces is skipped" 1 net.tun skipped "needs userns, which failed"
+# A chroot takes user namespaces away.
+mkdir "$work/root"
+for dir in usr etc lib lib64 bin proc dev var; do
+    [ -e "/$dir" ] || continue
+    mkdir "$work/root/$dir"
+    mount --rbind "/$dir" "$work/root/$dir"
+done
+run env -i PATH="$path" "$(command -v chroot)" "$work/root" "$setup" check --json \
+    --user rltest-alice userns
+expect "a chroot" 1 userns failed "chroot" "outside the chroot"
+umount -R -l "$work"/root/*
+
+done_testing

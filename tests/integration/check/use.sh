@@ -1,0 +1,121 @@
+#!/bin/bash
+# How check is used: options, exit statuses, both outputs, and that nothing is left behind.
+set -eu
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+schema=$SOURCE_ROOT/docs/check-schema.json
+
+ranges "rltest-alice:3000000:65536"
+
+check
+like "a full run ends with 0 or 1" "$rc" "^[01]$"
+
+shape() { # JSON: it is as docs/check-schema.json says
+    printf '%s\n' "$1" >"$work/json"
+    "$python" -IS - "$work/json" "$schema" <<'END'
+import json, sys
+report, schema = (json.load(open(path)) for path in sys.argv[1:])
+
+def check(value, rule, at):
+    if "$ref" in rule:
+        rule = schema["$defs"][rule["$ref"].rsplit("/", 1)[1]]
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool,
+             "null": type(None)}
+    allowed = rule.get("type", list(kinds))
+    allowed = [allowed] if isinstance(allowed, str) else allowed
+    assert any(type(value) is kinds[k] for k in allowed), f"{at}: {value!r} is no {allowed}"
+    assert value in rule.get("enum", [value]), f"{at}: {value!r} not in {rule['enum']}"
+    assert value == rule.get("const", value), f"{at}: {value!r}"
+    if type(value) is dict:
+        for key in rule.get("required", []):
+            assert key in value, f"{at}: no {key}"
+        for key, inner in value.items():
+            known = rule["properties"].get(key)
+            assert known is not None, f"{at}: {key} is not in the schema"
+            check(inner, known, f"{at}.{key}")
+    if type(value) is list:
+        for i, inner in enumerate(value):
+            check(inner, rule["items"], f"{at}[{i}]")
+
+check(report, schema, "report")
+counts = {}
+for entry in report["checks"]:
+    counts[entry["status"]] = counts.get(entry["status"], 0) + 1
+assert all(report["summary"][key] == counts.get(key, 0) for key in report["summary"]), counts
+END
+}
+ok "--json of a full run fits docs/check-schema.json" shape "$out"
+runtime="" check
+ok "--json with failures fits too" shape "$out"
+
+run as_alice "$setup" check subid runtime-dir
+is "text: exit status" "$rc" 0
+like "text: one aligned line a check" "$out" $'\nok       subordinate ids  65536 uids'
+like "text: a verdict" "$out" "rltest-alice is ready for rootless engines"
+unlike "no colour for a pipe" "$out" $'\033'
+run as_alice "$setup" check --color=always subid
+like "colour for --color=always" "$out" $'\033\\[32mok'
+
+runtime="" run as_alice "$setup" check runtime-dir
+sed -n '/^sudo sh/,$p' <<<"$out" | sed '$d' >"$work/script"
+like "remedies: a script for root" "$(cat "$work/script")" "^sudo sh .*install -d .*export XDG"
+ok "remedies: a shell can read it" bash -n "$work/script"
+
+runtime="" run as_alice "$setup" check --quiet runtime-dir
+is "--quiet says nothing but the exit status" "$rc:$out$err" "1:"
+
+chmod 755 "$work/run-alice"
+check runtime-dir
+is "a warning: exit status 0" "$rc" 0
+check --strict runtime-dir
+is "a warning under --strict: 2" "$rc" 2
+chmod 700 "$work/run-alice"
+check runtime-dir subid --strict
+is "no warning under --strict: 0" "$rc" 0
+
+refused() { # WHAT TEXT COMMAND...: status 2, one line with TEXT on stderr, nothing on stdout
+    local what=$1 text=$2
+    shift 2
+    run "$@"
+    like "$what" "$rc:$out:$(wc -l <<<"$err"):$err" "^2::1:rootless-setup: .*$text"
+}
+refused "an unknown check" 'unknown check "nonsense"' as_alice "$setup" check nonsense
+refused "an unknown option" "--nonsense" as_alice "$setup" check --nonsense
+refused "a wrong colour" "--color" as_alice "$setup" check --color=red
+refused "root must name a user" "--user USER" "$setup" check
+refused "root is no subject" "is root" "$setup" check --user root
+refused "no such user" 'no user "rltest-nobody"' "$setup" check --user rltest-nobody
+refused "another user's readiness is root's to ask" "only root" as_alice "$setup" check --user rltest-bob
+
+run env PATH="$path" XDG_RUNTIME_DIR="$work/run-alice" "$setup" check --json --user rltest-alice \
+    subid newuidmap newgidmap overlay runtime-dir
+for id in subid newuidmap newgidmap overlay runtime-dir; do
+    expect "root asks for alice: $id" 0 "$id" ok ""
+done
+run env PATH="$path" XDG_RUNTIME_DIR="$work/run-bob" "$setup" check --json --user $alice runtime-dir
+expect "root's own XDG_RUNTIME_DIR is not taken for alice's" 1 runtime-dir failed "/run/user/$alice"
+
+# Nothing stays: no process, mount, file or device, even when killed at any moment.
+state() {
+    find "$work/home-alice" "$work/run-alice" | sort
+    pgrep -u $alice || true
+    wc -l </proc/self/mountinfo
+    find /tmp /var/tmp /run -maxdepth 2 -user $alice 2>/dev/null | sort
+}
+before=$(state)
+check
+is "a run leaves nothing" "$(state)" "$before"
+as_before() {
+    [ "$(state)" = "$before" ]
+}
+for delay in 0.005 0.01 0.02 0.03 0.04 0.05 0.07; do
+    as_alice "$setup" check --quiet &
+    victim=$!
+    sleep $delay
+    kill -KILL $victim 2>/dev/null || true
+    wait $victim 2>/dev/null || true
+done
+wait_for 10 as_before || true
+is "a killed run leaves nothing" "$(state)" "$before"
+
+done_testing
