@@ -142,6 +142,33 @@ path=$work/nofuse check overlay
 expect "a home on overlay itself" 1 overlay failed "is on overlay" "data-root"
 umount "$work/home-alice"
 
+# The remedies for root are run as they are printed; afterwards all is well.
+heal() { # WHAT ID
+    run as_alice "$setup" check "$2"
+    sed -n '/^sudo sh/,/^END_OF_REMEDIES/p' <<<"$out" | sed '1d;$d' >"$work/script"
+    sh -eu "$work/script" >"$work/healing" 2>&1 || note "$(cat "$work/healing")"
+    check "$2"
+    expect "$1" 0 "$2" ok ""
+}
+setcap -r "$bin/newuidmap"
+heal "the remedy for newuidmap heals" newuidmap
+: >/etc/subgid
+heal "the remedy for missing gids heals" subid
+ranges "$good" "rltest-bob:3000001:65536"
+heal "the remedy for an overlap heals" subid
+is "... and leaves bob's ranges alone" "$(grep -c "^rltest-bob:3000001:65536$" /etc/subuid /etc/subgid)" \
+    "/etc/subuid:1"$'\n'"/etc/subgid:1"
+ranges "$good"
+chmod 500 "$work/home-alice"
+chown root "$work/home-alice"
+heal "the remedy for a home of root's heals" overlay
+if [ -e "$work/dev/tun" ]; then
+    chmod 600 "$work/dev/tun"
+    heal "the remedy for /dev/net/tun heals" net.tun
+else
+    skip "the remedy for /dev/net/tun heals" "no /dev/net/tun here"
+fi
+
 # A limit of zero in a user namespace of our own: the machine's stays as it is.
 unshare --user sleep 60 &
 holder=$!

@@ -48,6 +48,11 @@ ok "--json of a full run fits docs/check-schema.json" shape "$out"
 runtime="" check
 ok "--json with failures fits too" shape "$out"
 
+# Every check has its section.
+undocumented=$("$python" -c 'import json, sys; [print(c["id"]) for c in json.load(sys.stdin)["checks"]]' \
+    <"$work/json" | while read -r id; do grep -qx "## $id" "$SOURCE_ROOT/docs/checks.md" || echo "$id"; done)
+is "docs/checks.md describes every check" "$undocumented" ""
+
 run as_alice "$setup" check subid runtime-dir
 is "text: exit status" "$rc" 0
 like "text: one aligned line a check" "$out" $'\nok       subordinate ids  65536 uids'
