@@ -167,6 +167,5 @@ void probe_cgroup(const struct check_context *context, struct check_result *resu
         check_remedy(result, REMEDY_ROOT, "loginctl enable-linger %u", context->subject.uid);
     else
         check_remedy(result, REMEDY_NOTE,
-                     "without systemd, give the user a cgroup at login "
-                     "(pam_rootless.so does it)");
+                     "without systemd, make a cgroup at boot that belongs to the user");
 }

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "rootless-setup/check/quote.h"
+
 void remedy_sysctl(struct check_result *result, const char *key, const char *value,
                    const char *name)
 {
@@ -156,7 +158,9 @@ static bool explain_privilege(const struct idmap_failure *failure, const struct 
     } else if (!failure->setuid_root && !failure->file_capability) {
         check_cause(result, "%s has neither the file capability %s nor the setuid bit of root",
                     failure->path, capability);
-        check_remedy(result, REMEDY_ROOT, "setcap %s=ep '%s'", capability, failure->path);
+        char path[4200];
+        check_remedy(result, REMEDY_ROOT, "setcap %s=ep %s", capability,
+                     quote_word(failure->path, path, sizeof path));
     } else if (facts->no_new_privs) {
         check_cause(result,
                     "no_new_privs is set on this process (sudo in a container, systemd's "

@@ -21,15 +21,13 @@ int network_enter(const struct check_context *context, struct check_result *resu
 
 enum check_status network_gateway_lost(struct check_result *result)
 {
-    static const char *const others[] = {"pasta", "slirp4netns"};
     char path[PATH_MAX];
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (proc_find(others[i], path, sizeof path) == 0) {
-            check_remedy(result, REMEDY_NOTE,
-                         "until then rootlesskit --net=%s works, more slowly than --net=gateway",
-                         others[i]);
-            return CHECK_WARNING;
-        }
-    check_remedy(result, REMEDY_NOTE, "or install passt or slirp4netns, which do without it");
+    if (proc_find("slirp4netns", path, sizeof path) == 0) {
+        check_remedy(result, REMEDY_NOTE,
+                     "until then rootlesskit --net=slirp4netns works, more slowly than "
+                     "--net=gateway");
+        return CHECK_WARNING;
+    }
+    check_remedy(result, REMEDY_NOTE, "or install slirp4netns, which does without it");
     return CHECK_FAILED;
 }

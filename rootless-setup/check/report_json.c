@@ -14,7 +14,7 @@ static json_t *text_value(const char *text)
         return value;
     char plain[2048];
     size_t n = 0;
-    for (; text[n] && n < sizeof plain - 1; n++)
+    for (; n < sizeof plain - 1 && text[n]; n++)
         plain[n] = (unsigned char)text[n] < 128 ? text[n] : '?';
     plain[n] = '\0';
     return json_string(plain);

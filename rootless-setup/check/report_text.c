@@ -32,144 +32,163 @@ struct check_summary report_summary(const bool wanted[PROBES_MAX],
     return sum;
 }
 
-static const char *color_of(enum check_status status, bool color)
+/* What every part of the text is made from. */
+struct view {
+    const struct check_context *context;
+    const bool *wanted;
+    const struct check_result *results;
+    bool color;
+    FILE *out;
+};
+
+static const char *color_of(const struct view *view, enum check_status status)
 {
     static const char *const codes[] = {
         [CHECK_UNFINISHED] = "\033[31m", [CHECK_OK] = "\033[32m",     [CHECK_HINT] = "\033[36m",
         [CHECK_WARNING] = "\033[33m",    [CHECK_FAILED] = "\033[31m", [CHECK_SKIPPED] = "\033[2m",
     };
-    return color ? codes[status] : "";
+    return view->color ? codes[status] : "";
 }
 
-static void status_word(enum check_status status, bool color, FILE *out)
+static const char *no_color(const struct view *view)
 {
-    (void)fprintf(out, "%s%-7s%s", color_of(status, color), check_status_name(status),
-                  color ? "\033[0m" : "");
+    return view->color ? "\033[0m" : "";
 }
 
-static void lines(const bool wanted[PROBES_MAX], const struct check_result *results, bool color,
-                  FILE *out)
+static void status_word(const struct view *view, enum check_status status)
+{
+    (void)fprintf(view->out, "%s%-7s%s", color_of(view, status), check_status_name(status),
+                  no_color(view));
+}
+
+static void lines(const struct view *view)
 {
     size_t width = 0;
     for (size_t i = 0; i < check_probes_count; i++)
-        if (wanted[i] && strlen(check_probes[i].title) > width)
+        if (view->wanted[i] && strlen(check_probes[i].title) > width)
             width = strlen(check_probes[i].title);
     for (size_t i = 0; i < check_probes_count; i++) {
-        if (!wanted[i])
+        if (!view->wanted[i])
             continue;
-        status_word(results[i].status, color, out);
-        (void)fprintf(out, "  %-*s  %s\n", (int)width, check_probes[i].title, results[i].evidence);
+        status_word(view, view->results[i].status);
+        (void)fprintf(view->out, "  %-*s  %s\n", (int)width, check_probes[i].title,
+                      view->results[i].evidence);
     }
 }
 
-static void causes(const bool wanted[PROBES_MAX], const struct check_result *results, bool color,
-                   FILE *out)
+static void causes(const struct view *view)
+{
+    const char *heading = "\nWhy:\n";
+    for (size_t i = 0; i < check_probes_count; i++) {
+        const struct check_result *result = &view->results[i];
+        if (!view->wanted[i] || result->cause[0] == '\0')
+            continue;
+        (void)fprintf(view->out, "%s", heading);
+        heading = "";
+        status_word(view, result->status);
+        (void)fprintf(view->out, "  %s: %s (docs/checks.md#%s)\n", check_probes[i].title,
+                      result->cause, check_probes[i].id);
+    }
+}
+
+/* Remedies for hints are kept apart: nothing needs them. */
+static bool has_remedy(const struct view *view, size_t probe, enum check_remedy kind, bool hints)
+{
+    return view->wanted[probe] && view->results[probe].remedy[kind][0] &&
+           (view->results[probe].status == CHECK_HINT) == hints;
+}
+
+/* Two probes may ask for the same; it is printed once. */
+static bool printed_before(const struct view *view, size_t probe, enum check_remedy kind)
+{
+    const struct check_result *results = view->results;
+    for (size_t i = 0; i < probe; i++)
+        if (view->wanted[i] && strcmp(results[i].remedy[kind], results[probe].remedy[kind]) == 0)
+            return true;
+    return false;
+}
+
+/* All remedies of one kind below a heading, which is left out when there is none. */
+static bool remedies(const struct view *view, enum check_remedy kind, bool hints,
+                     const char *heading, const char *prefix)
 {
     bool any = false;
     for (size_t i = 0; i < check_probes_count; i++) {
-        if (!wanted[i] || results[i].cause[0] == '\0')
+        if (!has_remedy(view, i, kind, hints) || printed_before(view, i, kind))
             continue;
-        (void)fprintf(out, "%s", any ? "" : "\nWhy:\n");
+        (void)fprintf(view->out, "%s# %s%s:\n", any ? "" : heading, check_probes[i].title,
+                      hints ? ", if wanted" : "");
         any = true;
-        status_word(results[i].status, color, out);
-        (void)fprintf(out, "  %s: %s (docs/checks.md#%s)\n", check_probes[i].title,
-                      results[i].cause, check_probes[i].id);
+        for (const char *text = view->results[i].remedy[kind]; *text;) {
+            size_t len = strcspn(text, "\n");
+            (void)fprintf(view->out, "%s%.*s\n", prefix, (int)len, text);
+            text += len + (text[len] == '\n');
+        }
     }
+    return any;
 }
 
-/* Two probes may ask for the same line; it is printed once. */
-static bool printed_before(const bool wanted[PROBES_MAX], const struct check_result *results,
-                           size_t probe, enum check_remedy kind)
+/* One script: what root does, what the user's own shell does, and the rest as comments. */
+static void script(const struct view *view)
 {
-    for (size_t i = 0; i < probe; i++)
-        if (wanted[i] && strcmp(results[i].remedy[kind], results[probe].remedy[kind]) == 0)
-            return true;
-    return false;
-}
-
-static void remedy_lines(const char *text, const char *prefix, FILE *out)
-{
-    while (*text) {
-        size_t len = strcspn(text, "\n");
-        (void)fprintf(out, "%s%.*s\n", prefix, (int)len, text);
-        text += len + (text[len] == '\n');
-    }
-}
-
-/* The remedies of one kind. Those for hints are commented out: nothing needs them. */
-static void remedies_of(const bool wanted[PROBES_MAX], const struct check_result *results,
-                        enum check_remedy kind, bool hints, FILE *out)
-{
-    for (size_t i = 0; i < check_probes_count; i++) {
-        const char *text = results[i].remedy[kind];
-        if (!wanted[i] || text[0] == '\0' || (results[i].status == CHECK_HINT) != hints ||
-            printed_before(wanted, results, i, kind))
-            continue;
-        (void)fprintf(out, "# %s%s\n", check_probes[i].title, hints ? ", if wanted:" : ":");
-        remedy_lines(text, kind == REMEDY_NOTE || hints ? "#   " : "", out);
-    }
-}
-
-static bool any_remedy(const bool wanted[PROBES_MAX], const struct check_result *results,
-                       enum check_remedy kind, bool hints)
-{
+    const struct check_subject *subject = &view->context->subject;
+    bool as_root = subject->switch_user; /* we are root: no sudo, and the user's part is not ours */
+    bool any = false;
     for (size_t i = 0; i < check_probes_count; i++)
-        if (wanted[i] && results[i].remedy[kind][0] && (results[i].status == CHECK_HINT) == hints)
-            return true;
-    return false;
-}
-
-static void script(const struct check_context *context, const bool wanted[PROBES_MAX],
-                   const struct check_result *results, FILE *out)
-{
-    bool root = any_remedy(wanted, results, REMEDY_ROOT, false);
-    bool user = any_remedy(wanted, results, REMEDY_USER, false);
-    bool note = any_remedy(wanted, results, REMEDY_NOTE, false);
-    bool hint = any_remedy(wanted, results, REMEDY_ROOT, true);
-    if (!root && !user && !note && !hint)
+        for (enum check_remedy kind = 0; kind < REMEDY_KINDS; kind++)
+            any |= has_remedy(view, i, kind, false) || has_remedy(view, i, kind, true);
+    if (!any)
         return;
-    (void)fprintf(out, "\nRemedies, to paste into a shell of %s:\n\n", context->subject.name);
-    if (root) {
-        (void)fprintf(out, "sudo sh -eu <<'END_OF_REMEDIES'\n");
-        remedies_of(wanted, results, REMEDY_ROOT, false, out);
-        (void)fprintf(out, "END_OF_REMEDIES\n");
-    }
-    if (user)
-        remedies_of(wanted, results, REMEDY_USER, false, out);
-    if (note) {
-        (void)fprintf(out, "# Not done by a command:\n");
-        remedies_of(wanted, results, REMEDY_NOTE, false, out);
-    }
-    if (hint) {
-        (void)fprintf(out, "# As root, and only for what the hints name:\n");
-        remedies_of(wanted, results, REMEDY_ROOT, true, out);
-    }
+    (void)fprintf(view->out, "\nRemedies, to paste into a shell of %s:\n\n",
+                  as_root ? "root" : subject->name);
+    if (remedies(view, REMEDY_ROOT, false,
+                 as_root ? "sh -eu <<'END_OF_REMEDIES'\n" : "sudo sh -eu <<'END_OF_REMEDIES'\n",
+                 ""))
+        (void)fprintf(view->out, "END_OF_REMEDIES\n");
+    (void)remedies(view, REMEDY_USER, false, as_root ? "# In the user's own shell:\n" : "",
+                   as_root ? "#   " : "");
+    (void)remedies(view, REMEDY_NOTE, false, "# Not done by a command:\n", "#   ");
+    (void)remedies(view, REMEDY_ROOT, true, "# As root, and only for what the hints name:\n",
+                   "#   ");
+    (void)remedies(view, REMEDY_NOTE, true, "", "#   ");
 }
 
-static void verdict(const struct check_context *context, struct check_summary sum, bool color,
-                    FILE *out)
+static void verdict(const struct view *view, struct check_summary sum)
 {
-    const char *end = color ? "\033[0m" : "";
-    if (sum.failed + sum.skipped > 0)
-        (void)fprintf(out, "\n%s%s is not ready for rootless engines%s: %u failed",
-                      color_of(CHECK_FAILED, color), context->subject.name, end, sum.failed);
-    else
-        (void)fprintf(out, "\n%s%s is ready for rootless engines%s", color_of(CHECK_OK, color),
-                      context->subject.name, end);
-    if (sum.skipped > 0)
-        (void)fprintf(out, ", %u not tried", sum.skipped);
-    if (sum.warnings > 0)
-        (void)fprintf(out, ", %u warning%s", sum.warnings, sum.warnings == 1 ? "" : "s");
-    (void)fprintf(out, "\n");
+    bool ready = sum.failed + sum.skipped == 0;
+    bool all = true;
+    for (size_t i = 0; i < check_probes_count; i++)
+        all &= view->wanted[i];
+    (void)fprintf(view->out, "\n%s%s is %s for rootless engines%s%s",
+                  color_of(view, ready ? CHECK_OK : CHECK_FAILED), view->context->subject.name,
+                  ready ? "ready" : "not ready", ready && !all ? ", as far as checked" : "",
+                  no_color(view));
+    const char *before = ": ";
+    const struct {
+        unsigned n;
+        const char *what;
+    } counts[] = {
+        {sum.failed, "failed"},
+        {sum.skipped, "not tried"},
+        {sum.warnings, sum.warnings == 1 ? "warning" : "warnings"},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        if (counts[i].n == 0)
+            continue;
+        (void)fprintf(view->out, "%s%u %s", before, counts[i].n, counts[i].what);
+        before = ", ";
+    }
+    (void)fprintf(view->out, "\n");
 }
 
 void report_text(const struct check_context *context, const bool wanted[PROBES_MAX],
                  const struct check_result *results, bool color, FILE *out)
 {
+    const struct view view = {context, wanted, results, color, out};
     (void)fprintf(out, "Checking user %s (uid %u) on %s, Linux %s\n\n", context->subject.name,
                   context->subject.uid, context->distro.pretty_name, context->facts.kernel_release);
-    lines(wanted, results, color, out);
-    causes(wanted, results, color, out);
-    script(context, wanted, results, out);
-    verdict(context, report_summary(wanted, results), color, out);
+    lines(&view);
+    causes(&view);
+    script(&view);
+    verdict(&view, report_summary(wanted, results));
 }

@@ -24,8 +24,8 @@ static void remedy_session(const struct check_context *context, struct check_res
                      "install -d -m 0700 -o %u -g %u /run/user/%u",
                      subject->uid, subject->gid, subject->uid);
         check_remedy(result, REMEDY_NOTE,
-                     "no systemd runs here: make /run/user/%u again at every "
-                     "boot, or let pam_rootless.so do it at login",
+                     "no systemd runs here: have /run/user/%u made anew at "
+                     "every boot",
                      subject->uid);
     }
     check_remedy(result, REMEDY_USER, "export XDG_RUNTIME_DIR=/run/user/%u", subject->uid);

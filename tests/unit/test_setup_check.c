@@ -125,7 +125,7 @@ static const struct {
      {PLAIN},
      "",
      "neither the file capability cap_setuid",
-     "setcap cap_setuid=ep '/usr/bin/newuidmap'"},
+     "setcap cap_setuid=ep /usr/bin/newuidmap"},
     {{BIN, .setuid_root = true, .bounded = true},
      {PLAIN, .no_new_privs = true},
      "",

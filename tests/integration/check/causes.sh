@@ -73,7 +73,7 @@ rm "$work/stub/newuidmap"
 setcap -r "$bin/newuidmap"
 check newuidmap
 expect "newuidmap without its capability" 1 newuidmap failed "neither the file capability cap_setuid" \
-    "setcap cap_setuid=ep '$bin/newuidmap'"
+    "setcap cap_setuid=ep $bin/newuidmap"
 setcap -r "$bin/newgidmap"
 check newgidmap
 expect "newgidmap without its capability" 1 newgidmap failed "cap_setgid" "setcap cap_setgid=ep"
