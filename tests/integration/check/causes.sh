@@ -142,6 +142,20 @@ path=$work/nofuse check overlay
 expect "a home on overlay itself" 1 overlay failed "is on overlay" "data-root"
 umount "$work/home-alice"
 
+# A cgroup v2 tree of our own view, with and without a cgroup that is hers.
+mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null || true
+if mkdir /sys/fs/cgroup/rltest-check 2>/dev/null; then
+    at_end rmdir /sys/fs/cgroup/rltest-check
+    join='echo $$ >/sys/fs/cgroup/rltest-check/cgroup.procs; shift; exec "$@"'
+    run sh -c "$join" sh - env PATH="$path" "$setup" check --json --user rltest-alice cgroup
+    expect "cgroup v2, but none for her" 0 cgroup warning "no cgroup that rltest-alice may write to"
+    chown -R $alice /sys/fs/cgroup/rltest-check
+    run sh -c "$join" sh - env PATH="$path" "$setup" check --json --user rltest-alice cgroup
+    like "cgroup v2, and one that is hers" "$out" "/rltest-check is delegated with: "
+else
+    skip "cgroup v2" "it cannot be mounted here"
+fi
+
 # The remedies for root are run as they are printed; afterwards all is well.
 heal() { # WHAT ID
     run as_alice "$setup" check "$2"
