@@ -81,7 +81,7 @@ static _Noreturn void be_probe(const struct check_context *context, const struct
  * watcher gets the time to clean up, all else is ended. */
 static void reap_orphans(void)
 {
-    const struct timespec pause = {.tv_nsec = 10 * 1000000};
+    const struct timespec pause = {.tv_nsec = 10L * 1000000};
     for (int i = 0; i < 20; i++) {
         while (waitpid(-1, NULL, WNOHANG) > 0)
             continue;
