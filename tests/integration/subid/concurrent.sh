@@ -3,7 +3,6 @@
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
-trap 'rm -rf "$work"' EXIT
 
 rounds=20
 fresh
@@ -31,10 +30,10 @@ adder 1 & first=$!
 adder 2 & second=$!
 wait $first || status=1
 wait $second || status=1
-result "both adders end well" "one failed" $status
-same "every user is there, without overlap" "$(summary "$root/etc/subuid")" "$((2 * rounds)) 0"
-same "uids and gids are the same" "$(sort "$root/etc/subuid")" "$(sort "$root/etc/subgid")"
-same "no lock and no temporary file is left" "$(find "$root/etc" -name '*.*' | wc -l)" 0
+is "both adders end well" $status 0
+is "every user is there, without overlap" "$(summary "$root/etc/subuid")" "$((2 * rounds)) 0"
+is "uids and gids are the same" "$(sort "$root/etc/subuid")" "$(sort "$root/etc/subgid")"
+is "no lock and no temporary file is left" "$(find "$root/etc" -name '*.*' | wc -l)" 0
 
 # A writer that is killed leaves a state the next one copes with.
 for i in $(seq 10); do
@@ -45,6 +44,6 @@ for i in $(seq 10); do
 done
 status=0
 "$setup" subid add --root "$root" --count 80000 user3 >/dev/null || status=$?
-result "after killed writers the next succeeds" "exit $status" $status
-same "and nothing overlaps" "$(summary "$root/etc/subuid")" "$((2 * rounds)) 0"
-finish
+is "after killed writers the next succeeds" $status 0
+is "and nothing overlaps" "$(summary "$root/etc/subuid")" "$((2 * rounds)) 0"
+done_testing

@@ -3,7 +3,6 @@
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
-trap 'rm -rf "$work"' EXIT
 
 subid() {
     "$setup" subid "$@"
@@ -11,22 +10,22 @@ subid() {
 
 # ---- add ----
 fresh
-same "add says what it gave" "$(subid add --root "$root" alice bob)" \
+is "add says what it gave" "$(subid add --root "$root" alice bob)" \
     "alice: 65536 uids and gids from 100000 to 165535
 bob: 65536 uids and gids from 165536 to 231071"
-same "both files are made" "$(cat "$root/etc/subuid" "$root/etc/subgid")" \
+is "both files are made" "$(cat "$root/etc/subuid" "$root/etc/subgid")" \
     "alice:100000:65536
 bob:165536:65536
 alice:100000:65536
 bob:165536:65536"
-same "new files have mode 0644" "$(stat -c '%a %U %G' "$root/etc/subuid")" "644 root root"
+is "new files have mode 0644" "$(stat -c '%a %U %G' "$root/etc/subuid")" "644 root root"
 before=$(fingerprint)
-same "again: left alone, and said" "$(subid add --root "$root" alice)" \
+is "again: left alone, and said" "$(subid add --root "$root" alice)" \
     "alice: has 65536 uids and 65536 gids already, left as it is"
-same "and no file is touched" "$(fingerprint)" "$before"
-same "nothing but the files is there" "$(find "$root/etc" -type f -printf '%f\n' | sort | tr '\n' ' ')" \
+is "and no file is touched" "$(fingerprint)" "$before"
+is "nothing but the files is there" "$(find "$root/etc" -type f -printf '%f\n' | sort | tr '\n' ' ')" \
     "group passwd subgid subuid "
-same "a uid is a user too" "$(subid add --root "$root" --count 70000 1001)" \
+is "a uid is a user too" "$(subid add --root "$root" --count 70000 1001)" \
     "bob: 70000 uids and gids from 231072 to 301071"
 
 fresh
@@ -42,16 +41,16 @@ looks=$(stat -c '%a %u:%g' "$root/etc/subuid"
     getfacl -cp "$root/etc/subuid" 2>/dev/null || true
     $attributes "$root/etc/subuid" 2>/dev/null || true)
 subid add --root "$root" alice >/dev/null
-same "comments, order and odd lines stay; a missing newline is mended" "$(cat "$root/etc/subuid")" \
+is "comments, order and odd lines stay; a missing newline is mended" "$(cat "$root/etc/subuid")" \
     "# first
 
 zed:100000:10
 broken
 #last
 alice:165536:65536"
-same "the backup is the old file" "$(cat "$root/etc/subuid-")" "$(printf '# first\n\nzed:100000:10\nbroken\n#last')"
+is "the backup is the old file" "$(cat "$root/etc/subuid-")" "$(printf '# first\n\nzed:100000:10\nbroken\n#last')"
 if [ -n "$kept" ]; then
-    same "mode, owner and $kept stay" "$(stat -c '%a %u:%g' "$root/etc/subuid"
+    is "mode, owner and $kept stay" "$(stat -c '%a %u:%g' "$root/etc/subuid"
         getfacl -cp "$root/etc/subuid" 2>/dev/null || true
         $attributes "$root/etc/subuid" 2>/dev/null || true)" "$looks"
 else
@@ -64,12 +63,12 @@ printf 'zed:100000:10\nalice:1:1' >"$root/etc/subuid"
 before=$(fingerprint)
 subid add --root "$root" --dry-run alice bob >"$work/diff"
 subid del --root "$root" -n zed >/dev/null
-same "a dry run changes nothing" "$(fingerprint)" "$before"
+is "a dry run changes nothing" "$(fingerprint)" "$before"
 if command -v patch >/dev/null; then
     cp -r "$root" "$work/patched"
     subid add --root "$root" alice bob >/dev/null
     (cd / && patch -s -p0 --posix "$work/patched/etc/subuid" <(sed -n '/subgid/q;p' "$work/diff")) || true
-    same "its diff is what is done" "$(cat "$work/patched/etc/subuid")" "$(cat "$root/etc/subuid")"
+    is "its diff is what is done" "$(cat "$work/patched/etc/subuid")" "$(cat "$root/etc/subuid")"
 else
     skip "its diff is what is done" "patch is not installed"
 fi
@@ -78,41 +77,41 @@ fi
 fresh
 printf '# c\nbob:5000000:10\nalice:100000:1000\n1000:200000:10\nghost:7000000:5\n' >"$root/etc/subuid"
 printf 'alice:100000:1000\n' >"$root/etc/subgid"
-same "list of all" "$(subid list --root "$root" | tr -s ' ')" "bob uid 5000000 - 5000009 10
+is "list of all" "$(subid list --root "$root" | tr -s ' ')" "bob uid 5000000 - 5000009 10
 alice uid 100000 - 100999 1000
 1000 uid 200000 - 200009 10
 ghost uid 7000000 - 7000004 5
 alice gid 100000 - 100999 1000"
-same "list of one, by name and number" "$(subid list alice --root "$root" | tr -s ' ')" "alice uid 100000 - 100999 1000
+is "list of one, by name and number" "$(subid list alice --root "$root" | tr -s ' ')" "alice uid 100000 - 100999 1000
 1000 uid 200000 - 200009 10
 alice gid 100000 - 100999 1000"
 refused "list of one who has none" 1 "root has no subordinate ids" subid list root --root "$root"
-same "del within a range" "$(subid del --root "$root" alice 100500-100599)" \
+is "del within a range" "$(subid del --root "$root" alice 100500-100599)" \
     "alice: 100 uids and 100 gids taken back"
-same "the range is split in its place" "$(cat "$root/etc/subuid")" "# c
+is "the range is split in its place" "$(cat "$root/etc/subuid")" "# c
 bob:5000000:10
 alice:100000:500
 alice:100600:400
 1000:200000:10
 ghost:7000000:5"
-same "del of all" "$(subid del --root "$root" alice)" "alice: 910 uids and 900 gids taken back"
-same "del of a user who is gone" "$(subid del --root "$root" ghost)" "ghost: 5 uids and 0 gids taken back"
-same "only the others are left" "$(cat "$root/etc/subuid" "$root/etc/subgid")" "# c
+is "del of all" "$(subid del --root "$root" alice)" "alice: 910 uids and 900 gids taken back"
+is "del of a user who is gone" "$(subid del --root "$root" ghost)" "ghost: 5 uids and 0 gids taken back"
+is "only the others are left" "$(cat "$root/etc/subuid" "$root/etc/subgid")" "# c
 bob:5000000:10"
 before=$(fingerprint)
-same "del again" "$(subid del --root "$root" alice)" "alice: has no such ids, nothing to take back"
-same "touches nothing" "$(fingerprint)" "$before"
+is "del again" "$(subid del --root "$root" alice)" "alice: has no such ids, nothing to take back"
+is "touches nothing" "$(fingerprint)" "$before"
 
 # ---- JSON ----
 json() {
     python3 -c "import json,sys; d=json.load(sys.stdin); print($1)"
 }
 if command -v python3 >/dev/null; then
-    same "add as JSON" "$(subid add --root "$root" --json alice |
+    is "add as JSON" "$(subid add --root "$root" --json alice |
         json 'd["changed"], d["users"][0]["user"], d["users"][0]["gids"]["added"]["start"]')" \
         "True alice 100000"
-    same "list as JSON" "$(subid list --root "$root" --json alice | json 'len(d["ranges"])')" 2
-    same "del as JSON" "$(subid del --root "$root" alice --json | json 'd["uids_removed"]')" 65536
+    is "list as JSON" "$(subid list --root "$root" --json alice | json 'len(d["ranges"])')" 2
+    is "del as JSON" "$(subid del --root "$root" alice --json | json 'd["uids_removed"]')" 65536
 else
     skip "JSON" "python3 is not installed"
 fi
@@ -145,7 +144,6 @@ refused "a symbolic link" 1 "symbolic link" "${add[@]}" alice
 rm "$root/etc/subgid"
 mv "$root/etc/elsewhere" "$root/etc/subgid"
 
-chmod 0755 "$work"
 if command -v setpriv >/dev/null; then
     refused "no permission" 1 "run this as root" \
         setpriv --reuid 65534 --regid 65534 --clear-groups "$setup" subid add --root "$root" alice
@@ -161,7 +159,7 @@ refused "locked by a live process" 1 "/etc/subgid is locked by process $holder (
     "${add[@]}" --wait 0 alice
 kill $holder
 wait $holder || true
-same "a lock of a process that is gone gives way" "$("${add[@]}" alice; find "$root/etc" -name '*lock*' | wc -l)" \
+is "a lock of a process that is gone gives way" "$("${add[@]}" alice; find "$root/etc" -name '*lock*' | wc -l)" \
     "alice: 65536 uids and gids from 165536 to 231071
 0"
 : >"$root/etc/subuid.lock"
@@ -189,4 +187,4 @@ if unshare -m true 2>/dev/null; then
 else
     skip "file systems that refuse" "no mount namespace can be made"
 fi
-finish
+done_testing
