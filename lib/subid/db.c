@@ -128,8 +128,11 @@ int subid_db_read(struct subid_db *db, const struct subid_place *place, enum sub
     *db = (struct subid_db){.kind = kind};
     size_t len = 0;
     int r = read_text(place, kind, &db->text, &len, err);
-    if (r == -ENOENT)
-        return split(db, 0, err);
+    if (r == -ENOENT) {
+        r = subid_db_parse(db, kind, "", 0, err);
+        db->exists = false;
+        return r;
+    }
     if (r < 0)
         return place->live ? r : err_wrap(err, r, "in %s", place->root);
     db->exists = true;
