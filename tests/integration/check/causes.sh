@@ -97,11 +97,11 @@ else
     skip "the distribution's setuid newuidmap" "it is not installed"
 fi
 
-if [ -e "$work/dev/tun" ]; then
-    chmod 600 "$work/dev/tun"
+if [ -c /dev/net/tun ]; then
+    chmod 600 /dev/net/tun
     check net.tun
     expect "/dev/net/tun with mode 0600" 1 net.tun failed "EACCES" "chmod 0666 /dev/net/tun"
-    chmod 666 "$work/dev/tun"
+    chmod 666 /dev/net/tun
 else
     skip "/dev/net/tun with mode 0600" "no /dev/net/tun here"
 fi
@@ -176,8 +176,8 @@ ranges "$good"
 chmod 500 "$work/home-alice"
 chown root "$work/home-alice"
 heal "the remedy for a home of root's heals" overlay
-if [ -e "$work/dev/tun" ]; then
-    chmod 600 "$work/dev/tun"
+if [ -c /dev/net/tun ]; then
+    chmod 600 /dev/net/tun
     heal "the remedy for /dev/net/tun heals" net.tun
 else
     skip "the remedy for /dev/net/tun heals" "no /dev/net/tun here"

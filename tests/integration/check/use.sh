@@ -53,6 +53,13 @@ undocumented=$("$python" -c 'import json, sys; [print(c["id"]) for c in json.loa
     <"$work/json" | while read -r id; do grep -qx "## $id" "$SOURCE_ROOT/docs/checks.md" || echo "$id"; done)
 is "docs/checks.md describes every check" "$undocumented" ""
 
+run "$setup" check --help
+missing=$(grep -oE -e '--[a-z]+' <<<"$out" | sort -u | grep -vxE -e '--(help|version|completion)' |
+    while read -r option; do
+        grep -q "Fl -${option#--}" "$SOURCE_ROOT/man/rootless-setup-check.1" || echo "$option"
+    done)
+is "the manual has every option" "$missing" ""
+
 run as_alice "$setup" check subid runtime-dir
 is "text: exit status" "$rc" 0
 like "text: one aligned line a check" "$out" $'\nok       subordinate ids  65536 uids'
