@@ -27,8 +27,9 @@ static int open_etc_within(int root_fd)
 
 int subid_place_open(struct subid_place *place, const char *root, struct err *err)
 {
-    *place = (struct subid_place){.etc_fd = -EBADF, .live = !root || strcmp(root, "/") == 0};
-    if (place->live) {
+    bool live = !root || strcmp(root, "/") == 0;
+    *place = (struct subid_place){.etc_fd = -EBADF, .live = live};
+    if (live) {
         place->etc_fd = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return place->etc_fd < 0 ? err_sys(err, errno, "cannot open /etc") : 0;
     }
