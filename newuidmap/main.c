@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "lib/base/err.h"
-#include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/idmap/idmap.h"
 
@@ -19,7 +18,7 @@ static _Noreturn void fail(const struct err *err, const char *usage)
     char text[ERR_MSG_MAX + 256];
     int len = str_format(text, sizeof text, "newuidmap: %s\n%s", err->msg, usage);
     if (len > 0)
-        (void)file_write_full(STDERR_FILENO, text, (size_t)len);
+        (void)!write(STDERR_FILENO, text, (size_t)len);
     _exit(1);
 }
 

@@ -9,11 +9,8 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
-#include "lib/base/file.h"
 #include "lib/base/parse.h"
 #include "lib/idmap/nss.h"
-
-#define LOGIN_DEFS_MAX 65536
 
 /* name:password:uid:gid:rest */
 static bool parse_passwd_line(struct cursor line, uid_t uid, struct idmap_caller *ret)
@@ -40,49 +37,61 @@ static bool parse_passwd_line(struct cursor line, uid_t uid, struct idmap_caller
     return true;
 }
 
+static bool next_line(struct cursor *all, struct cursor *ret)
+{
+    const char *start;
+    size_t len;
+    if (cursor_done(all))
+        return false;
+    cursor_until(all, '\n', &start, &len);
+    (void)cursor_char(all, '\n');
+    *ret = (struct cursor){.p = start, .end = start + len};
+    return true;
+}
+
 bool idmap_caller_scan(const char *text, size_t len, uid_t uid, struct idmap_caller *ret)
 {
-    struct cursor all = {.p = text, .end = text + len};
-    while (!cursor_done(&all)) {
-        struct cursor line = all;
-        const char *start;
-        size_t line_len;
-        cursor_until(&all, '\n', &start, &line_len);
-        (void)cursor_char(&all, '\n');
-        line.end = start + line_len;
+    struct cursor all = {.p = text, .end = text + len}, line;
+    while (next_line(&all, &line))
         if (parse_passwd_line(line, uid, ret))
             return true;
-    }
     return false;
 }
 
-static int scan_file(int etc_fd, struct idmap_caller *caller, struct err *err)
+/* A file that shrinks while it is mapped ends us with SIGBUS: only root can do that to files in
+ * /etc, and nothing has been done yet. @return 1, 0: absent or empty, -errno */
+static int map_file(int etc_fd, const char *name, void **ret, size_t *ret_len, struct err *err)
 {
-    cleanup_close int fd = openat(etc_fd, "passwd", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    cleanup_close int fd = openat(etc_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat st;
     if (fd < 0)
-        return errno == ENOENT ? 0 : err_sys(err, errno, "cannot open /etc/passwd");
+        return errno == ENOENT ? 0 : err_sys(err, errno, "cannot open /etc/%s", name);
     if (fstat(fd, &st) < 0)
-        return err_sys(err, errno, "cannot look at /etc/passwd");
+        return err_sys(err, errno, "cannot look at /etc/%s", name);
     if (!S_ISREG(st.st_mode))
-        return err_set(err, EINVAL, "/etc/passwd is not a regular file");
+        return err_set(err, EINVAL, "/etc/%s is not a regular file", name);
     if (st.st_size == 0)
         return 0;
-    size_t len = (size_t)st.st_size;
-    void *text = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (text == MAP_FAILED)
-        return err_sys(err, errno, "cannot read /etc/passwd");
-    (void)idmap_caller_scan(text, len, caller->uid, caller);
-    (void)munmap(text, len);
-    return 0;
+        return err_sys(err, errno, "cannot read /etc/%s", name);
+    *ret = text;
+    *ret_len = (size_t)st.st_size;
+    return 1;
 }
 
 int idmap_caller_find(int etc_fd, uid_t uid, gid_t gid, struct idmap_caller *ret, struct err *err)
 {
     *ret = (struct idmap_caller){.uid = uid, .gid = gid};
-    int r = scan_file(etc_fd, ret, err);
+    void *text = NULL;
+    size_t len = 0;
+    int r = map_file(etc_fd, "passwd", &text, &len, err);
+    if (r > 0) {
+        (void)idmap_caller_scan(text, len, uid, ret);
+        (void)munmap(text, len);
+    }
     if (r < 0 || ret->named)
-        return r;
+        return r < 0 ? r : 0;
 
     char line[IDMAP_NSS_LINE_MAX];
     r = idmap_nss_ask(IDMAP_NSS_HELPER, uid, line, sizeof line, err);
@@ -92,23 +101,38 @@ int idmap_caller_find(int etc_fd, uid_t uid, gid_t gid, struct idmap_caller *ret
     return r < 0 ? err_wrap(err, r, "Cannot determine your user name") : 0;
 }
 
+static bool word_is(const char *word, size_t len, const char *want)
+{
+    return len == strlen(want) && strncasecmp(word, want, len) == 0;
+}
+
+static void take_word(struct cursor *c, const char **ret, size_t *ret_len)
+{
+    while (!cursor_done(c) && strchr(" \t\"", *c->p))
+        c->p++;
+    *ret = c->p;
+    while (!cursor_done(c) && !strchr(" \t\"", *c->p))
+        c->p++;
+    *ret_len = (size_t)(c->p - *ret);
+}
+
 bool idmap_caller_aux_groups(int etc_fd)
 {
-    static char text[LOGIN_DEFS_MAX];
-    static const char name[] = "GRANT_AUX_GROUP_SUBIDS";
-    static const char blanks[] = " \t\"";
+    struct cursor all, line;
+    const char *word;
+    void *text = NULL;
+    size_t size = 0, len;
     bool granted = false;
-    if (file_read_into(etc_fd, "login.defs", text, sizeof text, NULL) < 0)
+    if (map_file(etc_fd, "login.defs", &text, &size, NULL) <= 0)
         return false;
-    for (char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        line += strspn(line, blanks);
-        size_t len = strcspn(line, " \t\n");
-        if (len != sizeof name - 1 || memcmp(line, name, len) != 0)
+    all = (struct cursor){.p = text, .end = (const char *)text + size};
+    while (next_line(&all, &line)) {
+        take_word(&line, &word, &len);
+        if (!word_is(word, len, "GRANT_AUX_GROUP_SUBIDS"))
             continue;
-        line += len;
-        line += strspn(line, blanks);
-        granted = strncasecmp(line, "yes", 3) == 0 && strcspn(line, " \t\"\n") == 3;
+        take_word(&line, &word, &len);
+        granted = word_is(word, len, "yes");
     }
+    (void)munmap(text, size);
     return granted;
 }

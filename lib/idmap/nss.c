@@ -14,7 +14,6 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
-#include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/idmap/privilege.h"
 
@@ -30,10 +29,11 @@ static int check_helper(int fd, const char *path, struct err *err)
                        path, st.st_uid, st.st_mode & 07777);
 
     /* fs.suid_dumpable=1 makes unreadable programs traceable after all. */
-    char dumpable[8];
-    if (file_read_into(AT_FDCWD, "/proc/sys/fs/suid_dumpable", dumpable, sizeof dumpable, err) < 0)
-        return -EPERM;
-    if (dumpable[0] == '1')
+    char dumpable = '1';
+    cleanup_close int sysctl = open("/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC);
+    if (sysctl < 0 || read(sysctl, &dumpable, 1) < 1)
+        return err_sys(err, errno, "cannot read the sysctl fs.suid_dumpable");
+    if (dumpable == '1')
         return err_set(
             err, EPERM,
             "the sysctl fs.suid_dumpable is 1, which lets users into %s; set it to 0 or 2", path);
