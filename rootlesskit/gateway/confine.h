@@ -1,0 +1,13 @@
+/*
+ * What the data plane gives up once it is set up: the file system, every capability, and every
+ * system call but those that move bytes. A hostile peer that took it over could still do what it is
+ * there for, connect from the host's network, and nothing else.
+ */
+#pragma once
+
+struct err;
+
+/** Drops the calling thread's capabilities (they are a thread's own). */
+int confine_capabilities(struct err *err);
+/** Leaves the file system and installs the system call filter for all threads. Call it last. */
+int confine_process(struct err *err);

@@ -1,0 +1,68 @@
+/*
+ * Outbound TCP: holds a child's SYN while the host side connects, then lets the gateway namespace's
+ * kernel accept it, and joins the two sockets.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/loop.h"
+#include "rootlesskit/gateway/listener.h"
+#include "rootlesskit/gateway/packet.h"
+#include "rootlesskit/gateway/worker.h"
+
+struct err;
+
+/** SYNs held at a time; one more is dropped, and its sender tries again. */
+#define FLOWS_MAX 4096
+#define FLOW_BUCKETS 4096
+
+enum flow_state { FLOW_FREE, FLOW_CONNECTING, FLOW_INJECTED };
+
+struct flows;
+
+struct flow {
+    enum flow_state state;
+    struct packet_tuple tuple;
+    struct flows *flows;
+    struct flow *next; /**< in its bucket, or in the free list */
+    struct loop_source source;
+    struct loop_grave grave;
+    int fd;            /**< the host side */
+    uint32_t seq;      /**< of the SYN */
+    uint64_t deadline; /**< ms */
+    uint8_t syn_len;
+    uint8_t syn[PACKET_SYN_MAX];
+};
+
+/** What the child may reach; addresses in network byte order. */
+struct flow_policy {
+    struct in_addr gateway_ip;
+    struct in_addr network; /**< of the child, with @p mask */
+    struct in_addr mask;
+    bool host_loopback;
+};
+
+struct flows {
+    struct worker *worker;
+    struct flow_policy policy;
+    int tun_fd;
+    struct loop_source tun;
+    struct listener listener; /**< transparent, in G */
+    struct worker_timer timer;
+    struct flow *table; /**< FLOWS_MAX of them, touched only when used */
+    struct flow *free;
+    uint32_t used; /**< ever used: [0, used) */
+    struct flow *buckets[FLOW_BUCKETS];
+};
+
+/** Begins to serve. @p tun_fd and @p listen_fd are non-blocking and stay the caller's. */
+int flows_init(struct flows *flows, struct worker *worker, const struct flow_policy *policy,
+               int tun_fd, int listen_fd, struct err *err);
+/**
+ * Where a connection to @p dest really goes. @return 0 and the host's address; -EACCES for one the
+ * child may not reach this way (loopback, multicast, broadcast, its own network)
+ */
+int flow_destination(const struct flow_policy *policy, struct in_addr dest, struct in_addr *ret);

@@ -1,0 +1,231 @@
+/*
+ * Stages, each with what it may rely on:
+ *   join     single-threaded: become root of the child's user namespace, still in the host's
+ * network make     G by a thread that ends; C by the port thread, or by a thread that ends too
+ *   confine  every fd and table exists; from here on only bytes move
+ *   serve    the main thread: outbound connections, DNS, and the parent's requests
+ */
+#include "rootlesskit/gateway/gateway.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/msg.h"
+#include "lib/base/str.h"
+#include "rootlesskit/gateway/confine.h"
+#include "rootlesskit/gateway/dns.h"
+#include "rootlesskit/gateway/flow.h"
+#include "rootlesskit/gateway/place.h"
+#include "rootlesskit/gateway/publish.h"
+#include "rootlesskit/gateway/worker.h"
+
+struct gateway {
+    const struct gateway_config *config;
+    struct worker worker; /**< the main thread's */
+    struct flows flows;
+    struct dns dns;
+    struct loop_source control;
+    struct loop_source orders; /**< our end of the pair to the port thread */
+    struct place_gateway place;
+
+    struct publish publish;
+    pthread_t port_thread;
+    int order_fds[2]; /**< ours, the port thread's */
+    sem_t child_done; /**< posted by the thread in C: set-up is over */
+    struct err child_err;
+    int child_result;
+};
+
+static void answer(struct gateway *gateway, uint32_t op, uint32_t id, int code, const char *text)
+{
+    struct gateway_reply reply = {.op = op, .id = id, .code = code};
+    (void)str_format(reply.message, sizeof reply.message, "%.*s", (int)sizeof reply.message - 1,
+                     text);
+    if (msg_send(gateway->config->control_fd, &reply, sizeof reply, NULL, 0) < 0)
+        loop_stop(&gateway->worker.loop);
+}
+
+static int join(const struct gateway_config *config, struct err *err)
+{
+    pid_t parent = getppid();
+    if (setns(config->userns_fd, CLONE_NEWUSER) < 0)
+        return err_sys(err, errno, "cannot join the child's user namespace");
+    /* The change of credentials has cleared it (prctl(2)). */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        return err_set(err, ESRCH, "the parent is gone");
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return 0;
+}
+
+static int set_up_child(struct gateway *gateway)
+{
+    struct err *err = &gateway->child_err;
+    int r = place_enter_child(gateway->config, err);
+    if (r >= 0)
+        r = place_set_up_child(gateway->config, gateway->place.mac, err);
+    if (r >= 0 && gateway->config->ports)
+        r = publish_init(&gateway->publish, gateway->order_fds[1], err);
+    if (r >= 0)
+        r = confine_capabilities(err);
+    return r;
+}
+
+static void *live_in_child(void *arg)
+{
+    struct gateway *gateway = arg;
+    gateway->child_result = set_up_child(gateway);
+    bool serve = gateway->child_result >= 0 && gateway->config->ports;
+    (void)sem_post(&gateway->child_done);
+    if (serve)
+        publish_run(&gateway->publish);
+    return NULL;
+}
+
+static int start_child_thread(struct gateway *gateway, struct err *err)
+{
+    int r = gateway->config->ports ? msg_pair(gateway->order_fds, err) : 0;
+    if (r < 0)
+        return r;
+    (void)sem_init(&gateway->child_done, 0, 0);
+    r = pthread_create(&gateway->port_thread, NULL, live_in_child, gateway);
+    if (r != 0)
+        return err_sys(err, r, "cannot start a thread");
+    while (sem_wait(&gateway->child_done) < 0)
+        ;
+    if (gateway->child_result < 0)
+        *err = gateway->child_err;
+    return gateway->child_result;
+}
+
+/* The port thread did what the parent asked for. */
+static void on_order_done(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct gateway *gateway = loop_owner(source, struct gateway, orders);
+    struct publish_order order;
+    if (msg_recv(source->fd, &order, sizeof order, NULL, NULL) <= 0) {
+        loop_stop(&gateway->worker.loop);
+        return;
+    }
+    answer(gateway, order.op, order.id, order.code, order.code < 0 ? strerror(-order.code) : "");
+}
+
+static void pass_order(struct gateway *gateway, const struct gateway_request *request,
+                       int take_listen)
+{
+    struct publish_order order = {
+        .op = request->op, .id = request->id, .fd = take_listen, .target = request->target};
+    int r = gateway->config->ports ? 0 : -EOPNOTSUPP;
+    if (r == 0 && request->op == GATEWAY_PORT_ADD && take_listen < 0)
+        r = -EBADF;
+    if (r == 0)
+        r = msg_send(gateway->orders.fd, &order, sizeof order, NULL, 0);
+    if (r < 0) {
+        fd_close(take_listen);
+        answer(gateway, request->op, request->id, r, strerror(-r));
+    }
+}
+
+static void on_request(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct gateway *gateway = loop_owner(source, struct gateway, control);
+    struct gateway_request request;
+    int fds[MSG_FDS_MAX];
+    size_t n_fds = 0;
+    if (msg_recv(source->fd, &request, sizeof request, fds, &n_fds) <= 0) {
+        loop_stop(&gateway->worker.loop); /* the parent is gone */
+        return;
+    }
+    for (size_t i = 1; i < n_fds; i++)
+        fd_close(fds[i]);
+    int first = n_fds > 0 ? fds[0] : -EBADF;
+    switch ((enum gateway_op)request.op) {
+    case GATEWAY_PORT_ADD:
+    case GATEWAY_PORT_REMOVE:
+        pass_order(gateway, &request, first);
+        return;
+    case GATEWAY_RESOLVERS:
+        fd_close(first);
+        dns_set_resolvers(&gateway->dns, request.resolvers, request.n_resolvers);
+        answer(gateway, request.op, request.id, 0, "");
+        return;
+    case GATEWAY_READY:
+        break;
+    }
+    fd_close(first);
+    answer(gateway, request.op, request.id, -EPROTO, "unknown request");
+}
+
+static int serve_network(struct gateway *gateway, struct err *err)
+{
+    const struct gateway_config *config = gateway->config;
+    struct flow_policy policy = {
+        .gateway_ip = config->gateway_ip,
+        .mask.s_addr = htonl(UINT32_MAX << (32 - config->prefix)),
+        .host_loopback = config->host_loopback,
+    };
+    policy.network.s_addr = config->child_ip.s_addr & policy.mask.s_addr;
+    int r = flows_init(&gateway->flows, &gateway->worker, &policy, gateway->place.tun_fd,
+                       gateway->place.listen_fd, err);
+    if (r >= 0)
+        r = dns_init(&gateway->dns, &gateway->worker, gateway->place.dns_udp_fd,
+                     gateway->place.dns_tcp_fd, err);
+    return r;
+}
+
+static int watch(struct gateway *gateway, struct err *err)
+{
+    struct loop *loop = &gateway->worker.loop;
+    int r = loop_add(loop, &gateway->control, gateway->config->control_fd, EPOLLIN, on_request);
+    if (r >= 0 && gateway->config->ports)
+        r = loop_add(loop, &gateway->orders, gateway->order_fds[0], EPOLLIN, on_order_done);
+    return r < 0 ? err_sys(err, -r, "cannot watch the control socket") : 0;
+}
+
+static int set_up(struct gateway *gateway, struct err *err)
+{
+    const struct gateway_config *config = gateway->config;
+    int r = join(config, err);
+    if (r >= 0)
+        r = worker_init(&gateway->worker, err);
+    if (r >= 0 && config->network)
+        r = place_make_gateway(config, &gateway->place, err);
+    if (r >= 0)
+        r = start_child_thread(gateway, err);
+    if (r >= 0 && config->network)
+        r = serve_network(gateway, err);
+    if (r >= 0)
+        r = watch(gateway, err);
+    fd_close(config->userns_fd);
+    fd_close(config->netns_fd);
+    return r < 0 ? r : confine_process(err);
+}
+
+int gateway_run(const struct gateway_config *config)
+{
+    static struct gateway gateway;
+    struct err err = {0};
+    gateway = (struct gateway){.config = config, .place = PLACE_GATEWAY_UNSET};
+    int r = set_up(&gateway, &err);
+    answer(&gateway, GATEWAY_READY, 0, r, err.msg);
+    if (r >= 0)
+        (void)loop_run(&gateway.worker.loop, NULL);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

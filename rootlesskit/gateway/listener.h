@@ -1,0 +1,29 @@
+/*
+ * A listening socket that is never lost: when the process runs out of fds or memory it pauses and
+ * tries again at the next tick, instead of spinning or giving up.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "lib/base/loop.h"
+#include "rootlesskit/gateway/worker.h"
+
+struct listener;
+
+/** @param take_sock  the accepted socket, non-blocking; peer is its address */
+typedef void listener_fn(struct listener *listener, int take_sock,
+                         const struct sockaddr_storage *peer);
+
+struct listener {
+    struct loop_source source;
+    struct worker_timer retry;
+    struct worker *worker;
+    listener_fn *fn;
+    bool paused;
+};
+
+int listener_start(struct listener *listener, struct worker *worker, int fd, listener_fn *fn);
+/** Leaves the loop; the fd stays the caller's. */
+void listener_stop(struct listener *listener);

@@ -1,0 +1,196 @@
+#include "rootlesskit/gateway/netlink.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+
+#define REQUEST_MAX 1024
+
+struct request {
+    union {
+        struct nlmsghdr align;
+        char space[REQUEST_MAX];
+    } buf;
+    struct nlmsghdr *header;
+};
+
+int netlink_open(struct netlink *netlink, struct err *err)
+{
+    netlink->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (!netlink->sock || mnl_socket_bind(netlink->sock, 0, MNL_SOCKET_AUTOPID) < 0)
+        return err_sys(err, errno, "cannot open a routing socket");
+    return 0;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+    if (netlink->sock)
+        (void)mnl_socket_close(netlink->sock);
+    netlink->sock = NULL;
+}
+
+/* Starts a request of @p type with a zeroed family header of @p size bytes. @return that header */
+static void *start(struct request *request, uint16_t type, uint16_t flags, size_t size)
+{
+    memset(&request->buf, 0, sizeof request->buf);
+    request->header = mnl_nlmsg_put_header(&request->buf);
+    request->header->nlmsg_type = type;
+    request->header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+    return mnl_nlmsg_put_extra_header(request->header, size);
+}
+
+/* Sends and waits for the kernel's acknowledgement. @return 0 or its -errno */
+static int finish(struct netlink *netlink, const struct request *request)
+{
+    union {
+        struct nlmsghdr align;
+        char space[4096];
+    } answer;
+    if (mnl_socket_sendto(netlink->sock, request->header, request->header->nlmsg_len) < 0)
+        return -errno;
+    ssize_t n = mnl_socket_recvfrom(netlink->sock, &answer, sizeof answer);
+    if (n < 0)
+        return -errno;
+    if (mnl_cb_run(&answer, (size_t)n, 0, mnl_socket_get_portid(netlink->sock), NULL, NULL) < 0)
+        return -errno;
+    return 0;
+}
+
+#define CREATE (NLM_F_CREATE | NLM_F_EXCL)
+
+int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer_name,
+                     int peer_netns_fd, uint32_t mtu, struct err *err)
+{
+    struct request request;
+    (void)start(&request, RTM_NEWLINK, CREATE, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(request.header, IFLA_IFNAME, name);
+    mnl_attr_put_u32(request.header, IFLA_MTU, mtu);
+    struct nlattr *info = mnl_attr_nest_start(request.header, IFLA_LINKINFO);
+    mnl_attr_put_strz(request.header, IFLA_INFO_KIND, "veth");
+    struct nlattr *data = mnl_attr_nest_start(request.header, IFLA_INFO_DATA);
+    struct nlattr *peer = mnl_attr_nest_start(request.header, VETH_INFO_PEER);
+    (void)mnl_nlmsg_put_extra_header(request.header, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(request.header, IFLA_IFNAME, peer_name);
+    mnl_attr_put_u32(request.header, IFLA_MTU, mtu);
+    mnl_attr_put_u32(request.header, IFLA_NET_NS_FD, (uint32_t)peer_netns_fd);
+    mnl_attr_nest_end(request.header, peer);
+    mnl_attr_nest_end(request.header, data);
+    mnl_attr_nest_end(request.header, info);
+    int r = finish(netlink, &request);
+    if (r == -EOPNOTSUPP)
+        return err_set(
+            err, EOPNOTSUPP,
+            "this kernel has no veth interfaces: load the module with: sudo modprobe veth");
+    return r < 0 ? err_sys(err, -r, "cannot create the interface pair %s - %s", name, peer_name)
+                 : 0;
+}
+
+int netlink_link_up(struct netlink *netlink, unsigned index, struct err *err)
+{
+    struct request request;
+    struct ifinfomsg *link = start(&request, RTM_NEWLINK, 0, sizeof *link);
+    link->ifi_index = (int)index;
+    link->ifi_flags = link->ifi_change = IFF_UP;
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot bring up interface %u", index) : 0;
+}
+
+int netlink_set_mtu(struct netlink *netlink, unsigned index, uint32_t mtu, struct err *err)
+{
+    struct request request;
+    struct ifinfomsg *link = start(&request, RTM_NEWLINK, 0, sizeof *link);
+    link->ifi_index = (int)index;
+    mnl_attr_put_u32(request.header, IFLA_MTU, mtu);
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot set the MTU of interface %u to %u", index, mtu) : 0;
+}
+
+int netlink_add_address(struct netlink *netlink, unsigned index, struct in_addr ip, uint8_t prefix,
+                        struct err *err)
+{
+    struct request request;
+    struct ifaddrmsg *address = start(&request, RTM_NEWADDR, CREATE, sizeof *address);
+    address->ifa_family = AF_INET;
+    address->ifa_prefixlen = prefix;
+    address->ifa_index = index;
+    mnl_attr_put_u32(request.header, IFA_LOCAL, ip.s_addr);
+    mnl_attr_put_u32(request.header, IFA_ADDRESS, ip.s_addr);
+    if (prefix < 31)
+        mnl_attr_put_u32(request.header, IFA_BROADCAST, ip.s_addr | htonl(UINT32_MAX >> prefix));
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot give interface %u its address", index) : 0;
+}
+
+static struct rtmsg *start_route(struct request *request, uint8_t table, uint8_t type,
+                                 uint8_t scope)
+{
+    struct rtmsg *route = start(request, RTM_NEWROUTE, CREATE, sizeof *route);
+    route->rtm_family = AF_INET;
+    route->rtm_table = table;
+    route->rtm_protocol = RTPROT_STATIC;
+    route->rtm_type = type;
+    route->rtm_scope = scope;
+    return route;
+}
+
+int netlink_add_route(struct netlink *netlink, unsigned index, struct in_addr to, uint8_t prefix,
+                      struct in_addr via, struct err *err)
+{
+    struct request request;
+    struct rtmsg *route = start_route(&request, RT_TABLE_MAIN, RTN_UNICAST,
+                                      via.s_addr ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+    route->rtm_dst_len = prefix;
+    if (prefix > 0)
+        mnl_attr_put_u32(request.header, RTA_DST, to.s_addr);
+    if (via.s_addr)
+        mnl_attr_put_u32(request.header, RTA_GATEWAY, via.s_addr);
+    mnl_attr_put_u32(request.header, RTA_OIF, index);
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot add a route to interface %u", index) : 0;
+}
+
+int netlink_mark_is_local(struct netlink *netlink, uint32_t mark, uint32_t table, struct err *err)
+{
+    struct request request;
+    struct rtmsg *route = start_route(&request, (uint8_t)table, RTN_LOCAL, RT_SCOPE_HOST);
+    route->rtm_dst_len = 0;
+    mnl_attr_put_u32(request.header, RTA_OIF, if_nametoindex("lo"));
+    int r = finish(netlink, &request);
+    if (r < 0)
+        return err_sys(err, -r, "cannot add the local route of table %u", table);
+
+    struct fib_rule_hdr *rule = start(&request, RTM_NEWRULE, CREATE, sizeof *rule);
+    rule->family = AF_INET;
+    rule->table = (uint8_t)table;
+    rule->action = FR_ACT_TO_TBL;
+    mnl_attr_put_u32(request.header, FRA_FWMARK, mark);
+    r = finish(netlink, &request);
+    return r < 0
+               ? err_sys(
+                     err, -r,
+                     "cannot add a routing rule (does this kernel have CONFIG_IP_MULTIPLE_TABLES?)")
+               : 0;
+}
+
+int netlink_add_neighbour(struct netlink *netlink, unsigned index, struct in_addr ip,
+                          const unsigned char mac[6], struct err *err)
+{
+    struct request request;
+    struct ndmsg *neighbour =
+        start(&request, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof *neighbour);
+    neighbour->ndm_family = AF_INET;
+    neighbour->ndm_ifindex = (int)index;
+    neighbour->ndm_state = NUD_PERMANENT;
+    mnl_attr_put_u32(request.header, NDA_DST, ip.s_addr);
+    mnl_attr_put(request.header, NDA_LLADDR, 6, mac);
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot add a neighbour to interface %u", index) : 0;
+}

@@ -1,0 +1,34 @@
+/*
+ * rtnetlink(7) requests that the gateway needs, one call each, in the network namespace in which
+ * the socket was opened. Nothing of ip(8) is run.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+struct err;
+struct mnl_socket;
+
+struct netlink {
+    struct mnl_socket *sock;
+};
+
+int netlink_open(struct netlink *netlink, struct err *err);
+void netlink_close(struct netlink *netlink);
+/** A veth pair: @p name here, @p peer_name in the namespace @p peer_netns_fd, both with @p mtu. */
+int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer_name,
+                     int peer_netns_fd, uint32_t mtu, struct err *err);
+int netlink_link_up(struct netlink *netlink, unsigned index, struct err *err);
+int netlink_set_mtu(struct netlink *netlink, unsigned index, uint32_t mtu, struct err *err);
+int netlink_add_address(struct netlink *netlink, unsigned index, struct in_addr ip, uint8_t prefix,
+                        struct err *err);
+/** A route to @p to / @p prefix: out of @p index, via @p via when it is not 0.0.0.0. */
+int netlink_add_route(struct netlink *netlink, unsigned index, struct in_addr to, uint8_t prefix,
+                      struct in_addr via, struct err *err);
+/** Packets with @p mark are for this host whatever their address: a local route in a table of its
+ *  own, and the rule that leads there. */
+int netlink_mark_is_local(struct netlink *netlink, uint32_t mark, uint32_t table, struct err *err);
+/** A neighbour that needs no ARP. */
+int netlink_add_neighbour(struct netlink *netlink, unsigned index, struct in_addr ip,
+                          const unsigned char mac[6], struct err *err);

@@ -1,0 +1,55 @@
+/*
+ * Two TCP sockets joined: what one side sends the other gets, with half-close, reset and
+ * backpressure passed on as they are.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/loop.h"
+#include "rootlesskit/gateway/worker.h"
+
+/** From one end to the other. */
+struct relay_way {
+    struct worker_pipe pipe; /**< in = -1: none held */
+    uint32_t in_pipe;        /**< bytes waiting in it */
+    uint8_t full_reads;      /**< in a row: at RELAY_BULK the way takes a pipe */
+    bool ended;              /**< the source sent its FIN */
+    bool closed;             /**< and we passed it on */
+    bool blocked;            /**< the destination takes no more for now */
+};
+
+struct relay_end {
+    struct loop_source source;
+    int fd;
+    uint32_t events; /**< registered */
+    bool hung_up;    /**< out of the loop: its peer is gone, the rest is fetched unasked */
+};
+
+struct relay {
+    struct relay_end end[2];
+    struct relay_way way[2]; /**< way[i] leads from end[i] to end[1 - i] */
+    struct worker *worker;
+    struct relay *next_free;
+    struct loop_grave grave;
+    uint32_t owner;  /**< port id, or 0 */
+    bool connecting; /**< end[1] is not connected yet */
+    bool open;
+};
+
+/**
+ * Joins two connected, non-blocking sockets. Takes both fds, also on failure.
+ * @return 0; -ENOBUFS with both reset when the worker is full
+ */
+int relay_join(struct worker *worker, int take_fd_a, int take_fd_b, uint32_t owner);
+/**
+ * The same while @p take_fd_b is still connecting: when that fails, @p take_fd_a is reset, so that
+ * its peer sees a refusal and not an early end.
+ */
+int relay_join_connecting(struct worker *worker, int take_fd_a, int take_fd_b, uint32_t owner);
+/** Resets every connection of @p owner. */
+void relay_end_all(struct worker *worker, uint32_t owner);
+/** Closes a TCP socket with a RST. */
+void relay_reset(int take_fd);

@@ -1,0 +1,130 @@
+#include "rootlesskit/gateway/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "rootlesskit/gateway/relay.h"
+
+uint64_t worker_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void set_clock(struct worker *worker, bool on)
+{
+    long ns = on ? WORKER_TICK_MS * 1000000L : 0;
+    struct itimerspec spec = {.it_interval.tv_nsec = ns, .it_value.tv_nsec = ns};
+    (void)timerfd_settime(worker->clock.fd, 0, &spec, NULL);
+    worker->ticking = on;
+}
+
+/* A timer that stops itself is unlinked here, so that the list stays valid under its own callback.
+ */
+static void on_tick(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct worker *worker = loop_owner(source, struct worker, clock);
+    uint64_t expirations, now = worker_now();
+    (void)!read(source->fd, &expirations, sizeof expirations);
+    struct worker_timer **place = &worker->timers;
+    while (*place) {
+        struct worker_timer *timer = *place;
+        if (timer->active)
+            timer->fn(timer, now);
+        if (timer->active)
+            place = &timer->next;
+        else
+            *place = timer->next;
+    }
+    if (!worker->timers)
+        set_clock(worker, false);
+}
+
+void worker_timer_start(struct worker *worker, struct worker_timer *timer)
+{
+    for (struct worker_timer *t = worker->timers; t; t = t->next) {
+        if (t == timer) {
+            timer->active = true;
+            return;
+        }
+    }
+    timer->active = true;
+    timer->next = worker->timers;
+    worker->timers = timer;
+    if (!worker->ticking)
+        set_clock(worker, true);
+}
+
+void worker_timer_stop(struct worker_timer *timer)
+{
+    timer->active = false;
+}
+
+void worker_timer_forget(struct worker *worker, struct worker_timer *timer)
+{
+    for (struct worker_timer **place = &worker->timers; *place; place = &(*place)->next) {
+        if (*place == timer) {
+            *place = timer->next;
+            return;
+        }
+    }
+}
+
+/* Reserved, not used: pages of it exist once they are touched. */
+static void *reserve(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+int worker_init(struct worker *worker, struct err *err)
+{
+    *worker = (struct worker){.clock.fd = -1};
+    int r = loop_init(&worker->loop, err);
+    if (r < 0)
+        return r;
+    worker->buffer = reserve(WORKER_BUFFER);
+    worker->relays = reserve(WORKER_RELAYS * sizeof(struct relay));
+    if (!worker->buffer || !worker->relays)
+        return err_set(err, ENOMEM, "no memory for the data plane");
+    int clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (clock < 0)
+        return err_sys(err, errno, "cannot make a timer");
+    r = loop_add(&worker->loop, &worker->clock, clock, EPOLLIN, on_tick);
+    return r < 0 ? err_sys(err, -r, "cannot watch a timer") : 0;
+}
+
+int worker_pipe_take(struct worker *worker, struct worker_pipe *ret)
+{
+    if (worker->n_pipes > 0) {
+        *ret = worker->pipes[--worker->n_pipes];
+        return 0;
+    }
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    /* Past pipe-user-pages-soft the kernel refuses: then the default size has to do. */
+    (void)fcntl(fds[1], F_SETPIPE_SZ, WORKER_PIPE_SIZE);
+    *ret = (struct worker_pipe){.in = fds[0], .out = fds[1]};
+    return 0;
+}
+
+void worker_pipe_give(struct worker *worker, struct worker_pipe pipe)
+{
+    if (worker->n_pipes < WORKER_PIPES) {
+        worker->pipes[worker->n_pipes++] = pipe;
+        return;
+    }
+    fd_close(pipe.in);
+    fd_close(pipe.out);
+}
