@@ -19,8 +19,9 @@
 
 enum control_op {
     CONTROL_INFO = 1,
-    CONTROL_LIST,   /**< id = lowest port id wanted (0 first); one reply a request, -ENOENT at the end */
-    CONTROL_ADD,    /**< spec; reply: id and spec as kept */
+    CONTROL_LIST, /**< id = lowest port id wanted (0 first); one reply a request, -ENOENT at the end
+                   */
+    CONTROL_ADD,  /**< spec; reply: id and spec as kept */
     CONTROL_REMOVE, /**< id */
 };
 
@@ -36,7 +37,7 @@ struct control_info {
     char network_driver[32]; /**< "" when there is none (--net=host) */
     char dns[CONTROL_DNS_MAX][PORT_IP_MAX];
     char child_ip[PORT_IP_MAX];
-    char port_driver[32];    /**< "" for none and implicit */
+    char port_driver[32];           /**< "" for none and implicit */
     char protos[9][PORT_PROTO_MAX]; /**< supported ones, "" ends the list */
     bool disallow_loopback_child_ip;
 };

@@ -17,9 +17,9 @@
 struct err;
 
 struct gateway_config {
-    bool network;           /**< make the network (--net=gateway); else serve ports only */
-    bool ports;             /**< start the port worker (--port-driver=builtin) */
-    bool host_loopback;     /**< connections to gateway_ip reach the host's 127.0.0.1 */
+    bool network;              /**< make the network (--net=gateway); else serve ports only */
+    bool ports;                /**< start the port worker (--port-driver=builtin) */
+    bool host_loopback;        /**< connections to gateway_ip reach the host's 127.0.0.1 */
     struct in_addr child_ip;   /**< 10.0.2.100 */
     struct in_addr gateway_ip; /**< 10.0.2.2 */
     struct in_addr dns_ip;     /**< 10.0.2.3 */

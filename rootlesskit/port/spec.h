@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct err;
 
@@ -24,3 +25,10 @@ int port_spec_parse(const char *text, struct port_spec *ret, struct err *err);
 /** Checks a spec that came from elsewhere (the API): protocol known, addresses parse and fit the
  *  protocol's family, ports 1..65535. @return 0 or -EINVAL */
 int port_spec_check(const struct port_spec *spec, struct err *err);
+/**
+ * An address without brackets or zone, into @p ret with port 0; an IPv4-mapped one counts as IPv4.
+ * @return AF_INET, AF_INET6 or -EINVAL
+ */
+int port_ip_parse(const char *text, struct sockaddr_storage *ret);
+/** The family a checked spec's protocol insists on on the parent's side, or AF_UNSPEC. */
+int port_spec_family(const struct port_spec *spec);

@@ -1,0 +1,289 @@
+/* rootlessctl: ports and state of a running rootlesskit, by its REST API. */
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/options.h"
+#include "rootlesskit/api/client.h"
+#include "rootlesskit/api/json.h"
+
+struct ctl_config {
+    bool debug;
+    const char *socket;
+    bool json;
+    char socket_path[PATH_MAX];
+};
+
+struct command {
+    const char *name;
+    int (*run)(struct ctl_config *config, int argc, char **argv, struct err *err);
+    const struct cli_program *program;
+};
+
+static const struct cli_option global_options[] = {
+    {"debug", 0, CLI_FLAG, offsetof(struct ctl_config, debug), .help = "print debug messages"},
+    {"socket", 0, CLI_STRING, offsetof(struct ctl_config, socket), "PATH",
+     "API socket (default: $ROOTLESSKIT_STATE_DIR/api.sock)"},
+};
+
+static const struct cli_option json_option[] = {
+    {"json", 0, CLI_FLAG, offsetof(struct ctl_config, json), .help = "print JSON"},
+};
+
+static const struct cli_program global = {
+    .name = "rootlessctl",
+    .usage = "rootlessctl [OPTION]... COMMAND [ARG]...",
+    .summary = "Shows and changes the ports of a running rootlesskit.\n\n"
+               "Commands:\n"
+               "  list-ports [--json]           list the published ports\n"
+               "  add-ports [--json] SPEC...    publish ports: "
+               "[PARENTIP:]PARENTPORT:[CHILDIP:]CHILDPORT/PROTO\n"
+               "  remove-ports ID...            remove ports\n"
+               "  info [--json]                 show what is running",
+    .options = global_options,
+    .n_options = sizeof global_options / sizeof global_options[0],
+};
+
+static void print_json(json_t *json, size_t flags)
+{
+    char *text = json_dumps(json, flags);
+    if (text)
+        (void)puts(text);
+    free(text);
+}
+
+static void print_row(char rows[][6][PORT_IP_MAX], size_t n, size_t i)
+{
+    for (int column = 0; column < 6; column++) {
+        size_t width = 4; /* at least four, and four between: Go's tabwriter(4, 8, 4) */
+        for (size_t row = 0; row < n; row++)
+            if (strlen(rows[row][column]) + 4 > width)
+                width = strlen(rows[row][column]) + 4;
+        (void)printf("%-*s", column < 5 ? (int)width : 0, rows[i][column]);
+    }
+    (void)puts("");
+}
+
+static int fill_row(char row[6][PORT_IP_MAX], const json_t *json, struct err *err)
+{
+    struct port_spec spec;
+    uint32_t id = 0;
+    int r = api_status_from_json(json, &id, &spec, err);
+    if (r < 0)
+        return r;
+    (void)str_format(row[0], PORT_IP_MAX, "%u", id);
+    (void)str_copy(row[1], PORT_IP_MAX, spec.proto);
+    (void)str_copy(row[2], PORT_IP_MAX, spec.parent_ip);
+    (void)str_format(row[3], PORT_IP_MAX, "%u", spec.parent_port);
+    (void)str_copy(row[4], PORT_IP_MAX, spec.child_ip);
+    (void)str_format(row[5], PORT_IP_MAX, "%u", spec.child_port);
+    return 0;
+}
+
+static int print_table(const json_t *list, struct err *err)
+{
+    static const char *const head[] = {"ID",         "PROTO",   "PARENTIP",
+                                       "PARENTPORT", "CHILDIP", "CHILDPORT"};
+    size_t n = json_array_size(list) + 1;
+    char(*rows)[6][PORT_IP_MAX] = calloc(n, sizeof *rows);
+    if (!rows)
+        return err_set(err, ENOMEM, "no memory for %zu ports", n);
+    for (int i = 0; i < 6; i++)
+        (void)str_copy(rows[0][i], PORT_IP_MAX, head[i]);
+    int r = 0;
+    for (size_t i = 1; i < n && r >= 0; i++)
+        r = fill_row(rows[i], json_array_get(list, i - 1), err);
+    for (size_t i = 0; i < n && r >= 0; i++)
+        print_row(rows, n, i);
+    free(rows);
+    return r;
+}
+
+static int list_ports(struct ctl_config *config, int argc, char **argv, struct err *err)
+{
+    (void)argc;
+    (void)argv;
+    json_t *list = NULL;
+    int r = client_request(config->socket_path, "GET", "/v1/ports", NULL, &list, err);
+    if (r >= 0 && config->json)
+        for (size_t i = 0; i < json_array_size(list); i++)
+            print_json(json_array_get(list, i), JSON_COMPACT);
+    else if (r >= 0)
+        r = print_table(list, err);
+    json_decref(list);
+    return r;
+}
+
+static int add_one(struct ctl_config *config, const char *text, struct err *err)
+{
+    struct port_spec spec;
+    json_t *answer = NULL;
+    uint32_t id = 0;
+    int r = port_spec_parse(text, &spec, err);
+    if (r < 0)
+        return r;
+    json_t *body = api_spec_to_json(&spec);
+    r = client_request(config->socket_path, "POST", "/v1/ports", body, &answer, err);
+    json_decref(body);
+    if (r >= 0)
+        r = api_status_from_json(answer, &id, &spec, err);
+    if (r >= 0 && config->json)
+        print_json(answer, JSON_COMPACT);
+    else if (r >= 0)
+        (void)printf("%u\n", id);
+    json_decref(answer);
+    return r;
+}
+
+static int add_ports(struct ctl_config *config, int argc, char **argv, struct err *err)
+{
+    int r = argc > 0 ? 0 : err_set(err, EINVAL, "no port specified");
+    for (int i = 0; i < argc && r >= 0; i++)
+        r = add_one(config, argv[i], err);
+    return r;
+}
+
+static int remove_one(struct ctl_config *config, const char *text, struct err *err)
+{
+    uint32_t id;
+    char path[64];
+    int r = parse_u32("port id", text, 0, UINT32_MAX, &id, err);
+    if (r < 0)
+        return r;
+    (void)str_format(path, sizeof path, "/v1/ports/%u", id);
+    r = client_request(config->socket_path, "DELETE", path, NULL, NULL, err);
+    if (r >= 0)
+        (void)printf("%u\n", id);
+    return r;
+}
+
+static int remove_ports(struct ctl_config *config, int argc, char **argv, struct err *err)
+{
+    int r = argc > 0 ? 0 : err_set(err, EINVAL, "no ID specified");
+    for (int i = 0; i < argc && r >= 0; i++)
+        r = remove_one(config, argv[i], err);
+    return r;
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    return text ? text : "";
+}
+
+static void print_list(const char *label, const json_t *list)
+{
+    (void)printf("  - %s: [", label);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        (void)printf("%s%s", i ? " " : "", json_string_value(json_array_get(list, i)));
+    (void)puts("]");
+}
+
+static void print_info(const json_t *json)
+{
+    const json_t *network = json_object_get(json, "networkDriver");
+    const json_t *port = json_object_get(json, "portDriver");
+    (void)printf("- REST API version: %s\n", text_of(json, "apiVersion"));
+    (void)printf("- Implementation version: %s\n", text_of(json, "version"));
+    (void)printf("- State Directory: %s\n", text_of(json, "stateDir"));
+    (void)printf("- Child PID: %lld\n",
+                 (long long)json_integer_value(json_object_get(json, "childPID")));
+    if (network) {
+        (void)printf("- Network Driver: %s\n", text_of(network, "driver"));
+        print_list("DNS", json_object_get(network, "dns"));
+        (void)printf("  - IP: %s\n", text_of(network, "childIP"));
+    }
+    if (port) {
+        (void)printf("- Port Driver: %s\n", text_of(port, "driver"));
+        print_list("Supported protocols", json_object_get(port, "protos"));
+    }
+}
+
+static int info(struct ctl_config *config, int argc, char **argv, struct err *err)
+{
+    (void)argc;
+    (void)argv;
+    json_t *json = NULL;
+    int r = client_request(config->socket_path, "GET", "/v1/info", NULL, &json, err);
+    if (r >= 0 && config->json)
+        print_json(json, JSON_INDENT(4));
+    else if (r >= 0)
+        print_info(json);
+    json_decref(json);
+    return r;
+}
+
+#define PROGRAM(id, words, text, n)                                                  \
+    static const struct cli_program id = {.name = "rootlessctl",                     \
+                                          .usage = "rootlessctl [OPTION]... " words, \
+                                          .summary = text,                           \
+                                          .options = json_option,                    \
+                                          .n_options = n}
+PROGRAM(list_program, "list-ports [--json]", "Lists the published ports.", 1);
+PROGRAM(add_program, "add-ports [--json] SPEC...",
+        "Publishes ports and prints their ids; stops at the first that fails.", 1);
+PROGRAM(remove_program, "remove-ports ID...", "Removes ports and prints their ids.", 0);
+PROGRAM(info_program, "info [--json]", "Shows what is running.", 1);
+
+static const struct command commands[] = {
+    {"list-ports", list_ports, &list_program},
+    {"add-ports", add_ports, &add_program},
+    {"remove-ports", remove_ports, &remove_program},
+    {"info", info, &info_program},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (str_equal(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+static int find_socket(struct ctl_config *config, struct err *err)
+{
+    int r = config->socket
+                ? str_copy(config->socket_path, sizeof config->socket_path, config->socket)
+                : client_default_socket(config->socket_path, sizeof config->socket_path, err);
+    if (config->socket && r < 0)
+        return err_set(err, ENAMETOOLONG, "--socket: the path is too long");
+    if (r >= 0 && access(config->socket_path, F_OK) < 0)
+        return err_sys(err, errno, "stat %s", config->socket_path);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    static struct ctl_config config;
+    struct err err = {0};
+    int first = 0;
+    cli_begin("error", 3);
+    int r = cli_parse(&global, argc, argv, &config, &first, &err);
+    if (r == CLI_PARSED_EXIT)
+        return CLI_OK;
+    cli_set_debug(config.debug);
+    const struct command *command = r >= 0 && first < argc ? find_command(argv[first]) : NULL;
+    if (r >= 0 && first >= argc)
+        r = err_set(&err, EINVAL, "no command specified (rootlessctl --help lists them)");
+    else if (r >= 0 && !command)
+        r = err_set(&err, EINVAL, "unknown command %s (rootlessctl --help lists them)",
+                    argv[first]);
+    int rest = 0;
+    if (r >= 0)
+        r = cli_parse(command->program, argc - first, argv + first, &config, &rest, &err);
+    if (r == CLI_PARSED_EXIT)
+        return CLI_OK;
+    if (r >= 0)
+        r = find_socket(&config, &err);
+    if (r >= 0)
+        r = command->run(&config, argc - first - rest, argv + first + rest, &err);
+    return r < 0 ? cli_fail(&err, CLI_FAILED) : CLI_OK;
+}

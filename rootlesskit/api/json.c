@@ -1,0 +1,100 @@
+#include "rootlesskit/api/json.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+
+static void put_text(json_t *json, const char *key, const char *value)
+{
+    if (value[0])
+        (void)json_object_set_new(json, key, json_string(value));
+}
+
+static void put_port(json_t *json, const char *key, uint16_t port)
+{
+    if (port)
+        (void)json_object_set_new(json, key, json_integer(port));
+}
+
+json_t *api_spec_to_json(const struct port_spec *spec)
+{
+    json_t *json = json_object();
+    put_text(json, "proto", spec->proto);
+    put_text(json, "parentIP", spec->parent_ip);
+    put_port(json, "parentPort", spec->parent_port);
+    put_port(json, "childPort", spec->child_port);
+    put_text(json, "childIP", spec->child_ip);
+    return json;
+}
+
+static int take_text(const json_t *json, const char *key, char *ret, size_t size, struct err *err)
+{
+    const json_t *value = json_object_get(json, key);
+    ret[0] = '\0';
+    if (!value || json_is_null(value))
+        return 0;
+    if (!json_is_string(value) || json_string_length(value) != strlen(json_string_value(value)) ||
+        str_copy(ret, size, json_string_value(value)) < 0)
+        return err_set(err, EINVAL, "%s must be a string of at most %zu characters", key, size - 1);
+    return 0;
+}
+
+static int take_port(const json_t *json, const char *key, uint16_t *ret, struct err *err)
+{
+    const json_t *value = json_object_get(json, key);
+    *ret = 0;
+    if (!value || json_is_null(value))
+        return 0;
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 0 || number > UINT16_MAX)
+        return err_set(err, EINVAL, "%s must be a port number from 1 to 65535", key);
+    *ret = (uint16_t)number;
+    return 0;
+}
+
+int api_spec_from_json(const json_t *json, struct port_spec *ret, struct err *err)
+{
+    if (!json_is_object(json))
+        return err_set(err, EINVAL, "a port spec must be a JSON object");
+    int r = take_text(json, "proto", ret->proto, sizeof ret->proto, err);
+    if (r >= 0)
+        r = take_text(json, "parentIP", ret->parent_ip, sizeof ret->parent_ip, err);
+    if (r >= 0)
+        r = take_port(json, "parentPort", &ret->parent_port, err);
+    if (r >= 0)
+        r = take_port(json, "childPort", &ret->child_port, err);
+    if (r >= 0)
+        r = take_text(json, "childIP", ret->child_ip, sizeof ret->child_ip, err);
+    return r;
+}
+
+int api_spec_from_text(const char *text, size_t len, struct port_spec *ret, struct err *err)
+{
+    json_error_t where;
+    json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+    if (!json)
+        return err_set(err, EINVAL, "the body is not JSON: %s", where.text);
+    int r = api_spec_from_json(json, ret, err);
+    json_decref(json);
+    return r;
+}
+
+json_t *api_status_to_json(uint32_t id, const struct port_spec *spec)
+{
+    json_t *json = json_object();
+    (void)json_object_set_new(json, "id", json_integer(id));
+    (void)json_object_set_new(json, "spec", api_spec_to_json(spec));
+    return json;
+}
+
+int api_status_from_json(const json_t *json, uint32_t *ret_id, struct port_spec *ret,
+                         struct err *err)
+{
+    const json_t *id = json_object_get(json, "id");
+    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > UINT32_MAX)
+        return err_set(err, EPROTO, "the API answered without a port id");
+    *ret_id = (uint32_t)json_integer_value(id);
+    return api_spec_from_json(json_object_get(json, "spec"), ret, err);
+}

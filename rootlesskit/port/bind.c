@@ -1,0 +1,139 @@
+#include "rootlesskit/port/bind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+#include "rootlesskit/port/spec.h"
+
+#define PORT_START_PATH "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+
+/* Where to bind. `dual`: one IPv6 socket that takes IPv4 too. */
+struct place {
+    struct sockaddr_storage address;
+    socklen_t len;
+    bool dual;
+};
+
+static void place_at(struct place *place, int family, uint16_t port)
+{
+    if (family == AF_INET6) {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&place->address;
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        place->len = sizeof *v6;
+    } else {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&place->address;
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        place->len = sizeof *v4;
+    }
+}
+
+static bool is_unspecified(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+        return IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+    }
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+    return v4->sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+/* A protocol without 4 or 6 at an unspecified address means both families, whichever it names. */
+static struct place place_of(const struct port_spec *spec)
+{
+    struct place place = {0};
+    int family = spec->parent_ip[0] ? port_ip_parse(spec->parent_ip, &place.address) : AF_UNSPEC;
+    int wanted = port_spec_family(spec);
+    place.dual = wanted == AF_UNSPEC && (family == AF_UNSPEC || is_unspecified(&place.address));
+    if (place.dual)
+        place.address = (struct sockaddr_storage){0};
+    place_at(&place,
+             place.dual            ? AF_INET6
+             : family == AF_UNSPEC ? wanted
+                                   : family,
+             spec->parent_port);
+    return place;
+}
+
+static int listen_at(const struct place *place)
+{
+    const int on = 1, v6only = !place->dual;
+    cleanup_close int fd =
+        socket(place->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        return -errno;
+    if (place->address.ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0)
+        return -errno;
+    if (bind(fd, (const struct sockaddr *)(const void *)&place->address, place->len) < 0 ||
+        listen(fd, SOMAXCONN) < 0)
+        return -errno;
+    return take_fd(&fd);
+}
+
+static bool is_privileged(uint16_t port, uint32_t *ret_start)
+{
+    char text[32];
+    uint64_t start = 1024;
+    if (file_read_into(AT_FDCWD, PORT_START_PATH, text, sizeof text, NULL) > 0) {
+        struct cursor c = cursor_of(text);
+        (void)cursor_u64(&c, 10, UINT16_MAX + 1, &start);
+    }
+    *ret_start = (uint32_t)start;
+    return port < start;
+}
+
+static int explain(const struct port_spec *spec, int code, struct err *err)
+{
+    const char *ip = spec->parent_ip[0] ? spec->parent_ip : "*";
+    bool brackets = strchr(ip, ':') != NULL;
+    char where[PORT_IP_MAX + 16];
+    uint32_t start = 0;
+    (void)str_format(where, sizeof where, "%s%s%s:%u", brackets ? "[" : "", ip, brackets ? "]" : "",
+                     spec->parent_port);
+    if (code == EACCES && is_privileged(spec->parent_port, &start))
+        return err_set(
+            err, code,
+            "cannot listen on %s (%s): port %u is privileged; choose a larger port (%u or "
+            "more), or set the sysctl net.ipv4.ip_unprivileged_port_start=%u (now %u), or give the "
+            "rootlesskit binary CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=ep)",
+            where, spec->proto, spec->parent_port, start, spec->parent_port, start);
+    if (code == EADDRINUSE)
+        return err_set(err, code,
+                       "cannot listen on %s (%s): address already in use; choose another port, or "
+                       "end its user (ss -ltnp \"sport = :%u\")",
+                       where, spec->proto, spec->parent_port);
+    if (code == EADDRNOTAVAIL)
+        return err_set(err, code, "cannot listen on %s (%s): no interface of this host has %s",
+                       where, spec->proto, ip);
+    if (code == EAFNOSUPPORT)
+        return err_set(err, code, "cannot listen on %s (%s): this host has no IPv6", where,
+                       spec->proto);
+    return err_sys(err, code, "cannot listen on %s (%s)", where, spec->proto);
+}
+
+int port_bind(const struct port_spec *spec, struct err *err)
+{
+    if (strncmp(spec->proto, "tcp", 3) != 0)
+        return err_set(err, EPROTONOSUPPORT, "cannot listen for %s: only tcp, tcp4 and tcp6 can",
+                       spec->proto);
+    struct place place = place_of(spec);
+    int r = listen_at(&place);
+    if (r == -EAFNOSUPPORT && place.dual) {
+        place = (struct place){0};
+        place_at(&place, AF_INET, spec->parent_port);
+        r = listen_at(&place);
+    }
+    return r < 0 ? explain(spec, -r, err) : r;
+}
