@@ -9,6 +9,7 @@ if [ ! -u /usr/bin/newuidmap ] || [ ! -u /usr/bin/newgidmap ]; then
     skip_all "no set-user-ID /usr/bin/newuidmap to compare with (package uidmap)"
 fi
 
+blank=' '
 cat >/etc/subuid <<END
 # a comment
 rltest-alice:100000:65536
@@ -17,7 +18,7 @@ rltest-alice:165536:1000
 rltest-alice:200000:0
  rltest-alice:210000:10
 rltest-alice: 220000:10
-rltest-alice:230000:10 
+rltest-alice:230000:10$blank
 rltest-alice:240000:10:
 rltest-alice:0x3d090:10
 rltest-alice:0750220:10
