@@ -22,6 +22,7 @@
 static const char *const our_files[] = {"api.sock", "child_pid", "resolv.conf",
                                         "hosts",    LOCK_NAME,   NULL};
 
+/* @return 1 when the directory is new, 0 when it was there, -errno */
 static int make_path(const char *path, struct err *err)
 {
     char part[PATH_MAX];
@@ -33,9 +34,9 @@ static int make_path(const char *path, struct err *err)
             return err_sys(err, errno, "--state-dir: cannot create %s", part);
         *slash = '/';
     }
-    if (mkdir(part, 0700) < 0 && errno != EEXIST)
-        return err_sys(err, errno, "--state-dir: cannot create %s", part);
-    return 0;
+    if (mkdir(part, 0700) == 0)
+        return 1;
+    return errno == EEXIST ? 0 : err_sys(err, errno, "--state-dir: cannot create %s", part);
 }
 
 static int make_temporary(char *ret, size_t size, struct err *err)
@@ -46,6 +47,18 @@ static int make_temporary(char *ret, size_t size, struct err *err)
     if (!mkdtemp(ret))
         return err_sys(err, errno, "cannot create a state directory %s", ret);
     return 0;
+}
+
+/* The length is known only now: links may make the path longer. */
+static int check_length(const struct statedir *state, struct err *err)
+{
+    size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof "/api.sock";
+    if (state->path[0] && strlen(state->path) <= room)
+        return 0;
+    return err_set(err, ENAMETOOLONG,
+                   "--state-dir: %s is too long: the socket in it leaves room for %zu characters, "
+                   "choose a shorter path",
+                   state->path, room);
 }
 
 static int resolve(struct statedir *state, const char *path, struct err *err)
@@ -60,18 +73,15 @@ static int resolve(struct statedir *state, const char *path, struct err *err)
         r = make_temporary(made, sizeof made, err);
     if (r < 0)
         return r;
-    char *full = realpath(made, NULL);
+    bool is_new = r > 0 || !path;
+    cleanup_free char *full = realpath(made, NULL);
     if (!full)
         return err_sys(err, errno, "--state-dir: cannot resolve %s", made);
-    r = str_copy(state->path, sizeof state->path, full);
-    free(full);
-    size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof "/api.sock";
-    if (r < 0 || strlen(state->path) > room)
-        return err_set(err, ENAMETOOLONG,
-                       "--state-dir: %s is too long: the socket in it leaves room for %zu "
-                       "characters, choose a shorter path",
-                       state->path, room);
-    return 0;
+    (void)str_copy(state->path, sizeof state->path, full);
+    r = check_length(state, err);
+    if (r < 0 && is_new)
+        (void)rmdir(made);
+    return r;
 }
 
 static int open_both(struct statedir *state, struct err *err)

@@ -10,6 +10,8 @@
 
 /* A list of as many ports as there are. */
 #define ANSWER_MAX (64UL * 1024 * 1024)
+/* The other side is on this machine and answers at once; longer means that it hangs. */
+#define TIMEOUT_S 60L
 
 struct answer {
     char *text;
@@ -39,6 +41,7 @@ static int perform(CURL *curl, const char *socket_path, struct answer *answer, l
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
     CURLcode code = curl_easy_perform(curl);
     if (code != CURLE_OK)
         return err_set(err, EIO, "cannot reach rootlesskit at %s: %s", socket_path,
@@ -52,6 +55,8 @@ static int interpret(const struct answer *answer, long status, json_t **ret, str
     json_t *json =
         answer->len ? json_loadb(answer->text, answer->len, JSON_DECODE_ANY, NULL) : NULL;
     if (status >= 200 && status < 300) {
+        if (answer->len && !json)
+            return err_set(err, EPROTO, "the API answered with something that is not JSON");
         if (ret)
             *ret = json;
         else

@@ -60,16 +60,17 @@ static void print_json(json_t *json, size_t flags)
     free(text);
 }
 
-static void print_row(char rows[][6][PORT_IP_MAX], size_t n, size_t i)
+/* Columns as wide as their longest cell and four blanks, the last one too, as RootlessKit's. */
+static void print_rows(char rows[][6][PORT_IP_MAX], size_t n)
 {
-    for (int column = 0; column < 6; column++) {
-        size_t width = 4; /* at least four, and four between: Go's tabwriter(4, 8, 4) */
-        for (size_t row = 0; row < n; row++)
-            if (strlen(rows[row][column]) + 4 > width)
-                width = strlen(rows[row][column]) + 4;
-        (void)printf("%-*s", column < 5 ? (int)width : 0, rows[i][column]);
+    size_t width[6] = {0};
+    for (size_t i = 0; i < n * 6; i++) {
+        size_t len = strlen(rows[i / 6][i % 6]) + 4;
+        if (len > width[i % 6])
+            width[i % 6] = len;
     }
-    (void)puts("");
+    for (size_t i = 0; i < n * 6; i++)
+        (void)printf("%-*s%s", (int)width[i % 6], rows[i / 6][i % 6], i % 6 == 5 ? "\n" : "");
 }
 
 static int fill_row(char row[6][PORT_IP_MAX], const json_t *json, struct err *err)
@@ -101,18 +102,23 @@ static int print_table(const json_t *list, struct err *err)
     int r = 0;
     for (size_t i = 1; i < n && r >= 0; i++)
         r = fill_row(rows[i], json_array_get(list, i - 1), err);
-    for (size_t i = 0; i < n && r >= 0; i++)
-        print_row(rows, n, i);
+    if (r >= 0)
+        print_rows(rows, n);
     free(rows);
     return r;
 }
 
+static int refuse_arguments(int argc, char **argv, struct err *err)
+{
+    return argc == 0 ? 0 : err_set(err, EINVAL, "unexpected argument %s", argv[0]);
+}
+
 static int list_ports(struct ctl_config *config, int argc, char **argv, struct err *err)
 {
-    (void)argc;
-    (void)argv;
     json_t *list = NULL;
-    int r = client_request(config->socket_path, "GET", "/v1/ports", NULL, &list, err);
+    int r = refuse_arguments(argc, argv, err);
+    if (r >= 0)
+        r = client_request(config->socket_path, "GET", "/v1/ports", NULL, &list, err);
     if (r >= 0 && config->json)
         for (size_t i = 0; i < json_array_size(list); i++)
             print_json(json_array_get(list, i), JSON_COMPACT);
@@ -209,10 +215,10 @@ static void print_info(const json_t *json)
 
 static int info(struct ctl_config *config, int argc, char **argv, struct err *err)
 {
-    (void)argc;
-    (void)argv;
     json_t *json = NULL;
-    int r = client_request(config->socket_path, "GET", "/v1/info", NULL, &json, err);
+    int r = refuse_arguments(argc, argv, err);
+    if (r >= 0)
+        r = client_request(config->socket_path, "GET", "/v1/info", NULL, &json, err);
     if (r >= 0 && config->json)
         print_json(json, JSON_INDENT(4));
     else if (r >= 0)
@@ -285,5 +291,7 @@ int main(int argc, char **argv)
         r = find_socket(&config, &err);
     if (r >= 0)
         r = command->run(&config, argc - first - rest, argv + first + rest, &err);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && r >= 0)
+        r = err_sys(&err, errno, "cannot write the answer to stdout");
     return r < 0 ? cli_fail(&err, CLI_FAILED) : CLI_OK;
 }

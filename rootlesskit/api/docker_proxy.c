@@ -226,7 +226,10 @@ int main(int argc, char **argv)
     json_t *info = NULL;
     sigset_t wanted;
     cli_begin("rootlesskit-docker-proxy", RESULT_FD + 1);
-    (void)fd_set_cloexec(RESULT_FD, 0);
+    if (fd_set_cloexec(RESULT_FD, 0) < 0) {
+        cli_error("fd 3 is not open: it is dockerd that runs this, as its --userland-proxy-path");
+        return CLI_FAILED;
+    }
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* dockerd's end takes the port back, too */
     sigemptyset(&wanted);
     (void)sigaddset(&wanted, SIGINT);

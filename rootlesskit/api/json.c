@@ -1,15 +1,30 @@
 #include "rootlesskit/api/json.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 
+json_t *api_text_to_json(const char *text)
+{
+    char ascii[PATH_MAX];
+    json_t *json = json_string(text);
+    if (json)
+        return json;
+    (void)snprintf(ascii, sizeof ascii, "%s", text);
+    for (char *p = ascii; *p; p++)
+        if ((unsigned char)*p > 127)
+            *p = '?';
+    return json_string(ascii);
+}
+
 static void put_text(json_t *json, const char *key, const char *value)
 {
     if (value[0])
-        (void)json_object_set_new(json, key, json_string(value));
+        (void)json_object_set_new(json, key, api_text_to_json(value));
 }
 
 static void put_port(json_t *json, const char *key, uint16_t port)

@@ -26,11 +26,14 @@
 #define CONNECTIONS_MAX 128
 #define CONNECTION_TIMEOUT_S 30
 
+/* What is read of a body that is too long, so that its sender gets to see the answer. */
+#define DISCARD_MAX (1024 * 1024)
+
 /* A request while its body arrives. */
 struct body {
     char *text;
     size_t len;
-    bool too_long;
+    size_t discarded; /* bytes; 0 = all of it was kept */
 };
 
 static bool parent_gone;
@@ -75,7 +78,7 @@ static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned sta
 static enum MHD_Result send_error(struct MHD_Connection *connection, unsigned status,
                                   const char *message)
 {
-    return send_json(connection, status, json_pack("{s:s}", "message", message));
+    return send_json(connection, status, json_pack("{s:o}", "message", api_text_to_json(message)));
 }
 
 static enum MHD_Result send_plain(struct MHD_Connection *connection, unsigned status,
@@ -117,9 +120,9 @@ static enum MHD_Result get_info(struct MHD_Connection *connection)
     struct control_reply reply;
     if (ask(&request, &reply, &err) < 0)
         return send_error(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, err.msg);
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:i}", "apiVersion", API_VERSION, "version", ROOTLESS_VERSION,
-                  "stateDir", reply.info.state_dir, "childPID", reply.info.child_pid);
+    json_t *json = json_pack("{s:s, s:s, s:o, s:i}", "apiVersion", API_VERSION, "version",
+                             ROOTLESS_VERSION, "stateDir", api_text_to_json(reply.info.state_dir),
+                             "childPID", reply.info.child_pid);
     if (reply.info.network_driver[0])
         (void)json_object_set_new(json, "networkDriver", network_to_json(&reply.info));
     if (reply.info.port_driver[0])
@@ -155,7 +158,7 @@ static enum MHD_Result post_port(struct MHD_Connection *connection, const struct
     struct err err = {0};
     struct control_request request = {.op = CONTROL_ADD};
     struct control_reply reply;
-    int r = body->too_long
+    int r = body->discarded
                 ? err_set(&err, EFBIG, "the body is longer than %d bytes", API_BODY_MAX)
                 : api_spec_from_text(body->text ? body->text : "", body->len, &request.spec, &err);
     if (r >= 0)
@@ -183,15 +186,17 @@ static enum MHD_Result route(struct MHD_Connection *connection, const char *url,
 {
     bool get = str_equal(method, MHD_HTTP_METHOD_GET);
     const char *id = str_after(url, "/v1/ports/");
+    if (id && (!id[0] || strchr(id, '/')))
+        id = NULL; /* the path of no port */
     if (str_equal(url, "/v1/info") && get)
         return get_info(connection);
     if (str_equal(url, "/v1/ports") && get)
         return get_ports(connection);
     if (str_equal(url, "/v1/ports") && str_equal(method, MHD_HTTP_METHOD_POST))
         return post_port(connection, body);
-    if (id && !strchr(id, '/') && str_equal(method, MHD_HTTP_METHOD_DELETE))
+    if (id && str_equal(method, MHD_HTTP_METHOD_DELETE))
         return delete_port(connection, id);
-    if (str_equal(url, "/v1/info") || str_equal(url, "/v1/ports") || (id && !strchr(id, '/')))
+    if (str_equal(url, "/v1/info") || str_equal(url, "/v1/ports") || id)
         return send_plain(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "");
     return send_plain(connection, MHD_HTTP_NOT_FOUND, "404 page not found\n");
 }
@@ -208,16 +213,19 @@ static bool peer_allowed(struct MHD_Connection *connection)
     return peer.uid == geteuid() || peer.uid == 0;
 }
 
-static void collect(struct body *body, const char *data, size_t len)
+/* @return MHD_NO for one who will not stop: his connection is closed */
+static enum MHD_Result collect(struct body *body, const char *data, size_t len)
 {
-    char *grown = body->len + len > API_BODY_MAX ? NULL : realloc(body->text, body->len + len);
+    bool fits = !body->discarded && body->len + len <= API_BODY_MAX;
+    char *grown = fits ? realloc(body->text, body->len + len) : NULL;
     if (!grown) {
-        body->too_long = true;
-        return;
+        body->discarded += len;
+        return body->discarded > DISCARD_MAX ? MHD_NO : MHD_YES;
     }
     memcpy(grown + body->len, data, len);
     body->text = grown;
     body->len += len;
+    return MHD_YES;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -233,9 +241,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return *state ? MHD_YES : MHD_NO;
     }
     if (*len > 0) {
-        collect(*state, data, *len);
+        size_t arrived = *len;
         *len = 0;
-        return MHD_YES;
+        return collect(*state, data, arrived);
     }
     return route(connection, url, method, *state);
 }

@@ -108,6 +108,9 @@ static int start_child_thread(struct gateway *gateway, struct err *err)
         return err_sys(err, r, "cannot start a thread");
     while (sem_wait(&gateway->child_done) < 0)
         ;
+    /* One that does not serve must be gone before the filter comes: its exit needs more calls. */
+    if (gateway->child_result < 0 || !gateway->config->ports)
+        (void)pthread_join(gateway->port_thread, NULL);
     if (gateway->child_result < 0)
         *err = gateway->child_err;
     return gateway->child_result;

@@ -193,7 +193,8 @@ use_programs() {
     local program
     mkdir -p "$bin"
     for program in newuidmap/newuidmap newgidmap/newgidmap rootless-setup/rootless-setup \
-        rootlesskit/rootlesskit rootlesskit/rootlessctl rootlesskit/rootlesskit-docker-proxy; do
+        rootlesskit/rootlesskit rootlesskit/api/rootlessctl \
+        rootlesskit/api/rootlesskit-docker-proxy rootlesskit/api/rootlesskit-api; do
         [ ! -x "$BUILD_ROOT/$program" ] || install -m 755 "$BUILD_ROOT/$program" "$bin/"
     done
     setcap cap_setuid+ep "$bin/newuidmap" 2>/dev/null || skip_all "no file capabilities on $work"

@@ -1,0 +1,64 @@
+#!/bin/bash
+# What the command sees of the file system: copy-up, propagation, /proc, /sys, resolv.conf, hosts.
+set -eu
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
+use_programs
+make_kit_user mounts
+
+run as_user rootlesskit --copy-up=/etc --copy-up=/run sh -c '
+    stat -f -c %T /etc && cat /etc/passwd >/dev/null && echo new >/etc/rltest && rm -f /etc/hostname &&
+    mkdir /run/rltest && readlink /etc/passwd'
+is "a copied-up /etc can be written" "$rc" 0
+like "it is a tmpfs of links to the original" "$(echo "$out" | tr '\n' ' ')" '^tmpfs \.ro[^/]*/passwd'
+ok "nothing of it reached the host" test ! -e /etc/rltest -a ! -e /run/rltest
+ln -s /nowhere/else "$home/link"
+install -d -o "$uid" "$home/dir" -m 750
+ln -s ../target "$home/dir/relative"
+run as_user rootlesskit --copy-up="$home/dir" sh -c "readlink $home/dir/relative; stat -c %a $home/dir"
+is "top-level links are copied, the mode is kept" "$(echo "$out" | tr '\n' ' ')" "../target 750 "
+run as_user rootlesskit --copy-up=/tmp sh -c 'touch /tmp/x && ls /tmp/x'
+is "/tmp can be copied up too" "$out" "/tmp/x"
+
+# Mounts made outside after the start: seen inside with slave, not with private.
+mkdir "$work/outside"
+mount -t tmpfs tmpfs "$work/outside"
+mount --make-shared "$work/outside"
+mkdir "$work/outside/late"
+for mode in rprivate rslave; do
+    start_kit --propagation=$mode sleep 1000
+    mount -t tmpfs tmpfs "$work/outside/late"
+    touch "$work/outside/late/file"
+    seen=$(ls "/proc/$(cat "$state/child_pid")/root$work/outside/late")
+    umount "$work/outside/late"
+    stop_kit
+    declare -A want=([rprivate]="" [rslave]="file")
+    is "a later mount of the host's with $mode" "$seen" "${want[$mode]}"
+done
+
+# shellcheck disable=SC2016
+run as_user rootlesskit --pidns sh -c 'echo $$; ls -d /proc/[0-9]* | wc -l'
+like "with --pidns /proc is the namespace's" "$(echo "$out" | tr '\n' ' ')" '^2 [2-4] $'
+run as_user rootlesskit --net=gateway sh -c 'ls /sys/class/net | tr "\n" " "'
+is "/sys shows the namespace's interfaces" "$out" "lo tap0 "
+run as_user rootlesskit --utsns sh -c 'hostname rltest-host && hostname'
+is "--utsns: a host name of its own" "$out" "rltest-host"
+isnt "which is not the host's" "$(hostname)" "rltest-host"
+
+printf '# made by a test\nsearch one.example two.example\nnameserver 192.0.2.53\noptions ndots:3\n' >/etc/resolv.conf
+for copy in --copy-up=/etc ""; do
+    # shellcheck disable=SC2086
+    run as_user rootlesskit --net=gateway $copy cat /etc/resolv.conf
+    is "resolv.conf names the gateway's DNS and keeps the rest (${copy:-no copy-up})" "$out" \
+        $'nameserver 10.0.2.3\nsearch one.example two.example\noptions ndots:3'
+    # shellcheck disable=SC2086
+    run as_user rootlesskit --net=gateway $copy tail -n 2 /etc/hosts
+    is "hosts knows the host's name (${copy:-no copy-up})" "$out" "127.0.0.1 $(hostname)"$'\n'"::1 $(hostname)"
+done
+rm /etc/resolv.conf
+ln -s ../run/nowhere/resolv.conf /etc/resolv.conf
+run as_user rootlesskit --net=gateway --copy-up=/etc cat /etc/resolv.conf
+is "a dangling resolv.conf of the host is replaced" "$out" "nameserver 10.0.2.3"
+done_testing
