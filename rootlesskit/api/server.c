@@ -286,9 +286,23 @@ static void serve(struct MHD_Daemon *daemon)
     }
 }
 
+/* libmicrohttpd aborts on a socket that is none. */
+static bool has_sockets(void)
+{
+    int listens = 0, type = 0;
+    socklen_t len = sizeof listens;
+    return getsockopt(CONTROL_LISTEN_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 &&
+           listens && getsockopt(CONTROL_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+           type == SOCK_SEQPACKET;
+}
+
 int main(void)
 {
     cli_begin("[rootlesskit:api   ]", CONTROL_FD + 1);
+    if (!has_sockets()) {
+        cli_error("it is started by rootlesskit, with its sockets, and not by hand");
+        return CLI_FAILED;
+    }
     (void)fd_set_cloexec(CONTROL_LISTEN_FD, 1);
     (void)fd_set_cloexec(CONTROL_FD, 1);
     struct MHD_Daemon *daemon = MHD_start_daemon(
@@ -296,7 +310,7 @@ int main(void)
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
         CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_END);
     if (!daemon) {
-        cli_error("cannot serve the API: it is started by rootlesskit, not by hand");
+        cli_error("cannot serve the API: libmicrohttpd does not start");
         return CLI_FAILED;
     }
     serve(daemon);
