@@ -32,11 +32,15 @@ said "list-ports: none" 0 "ID    PROTO    PARENTIP    PARENTPORT    CHILDIP    C
 said "list-ports --json: none" 0 "" "${ctl[@]}" list-ports --json
 said "add-ports: the ids" 0 $'1\n2' "${ctl[@]}" add-ports 127.0.0.1:8080:80/tcp "[::1]:8081:10.0.2.100:81/tcp6"
 said "add-ports --json: the port" 0 '{"id":3,"spec":{"proto":"tcp","parentPort":18082,"childPort":82}}' "${ctl[@]}" add-ports --json 18082:82/tcp
-said "list-ports: a table" 0 "\
-ID    PROTO    PARENTIP     PARENTPORT    CHILDIP       CHILDPORT    
-1     tcp      127.0.0.1    8080                        80           
-2     tcp6     ::1          8081          10.0.2.100    81           
-3     tcp                   18082                       82           " "${ctl[@]}" list-ports
+# The bars show that the blanks behind the last column belong to it.
+table=$(tr -d '|' <<'END'
+ID    PROTO    PARENTIP     PARENTPORT    CHILDIP       CHILDPORT    |
+1     tcp      127.0.0.1    8080                        80           |
+2     tcp6     ::1          8081          10.0.2.100    81           |
+3     tcp                   18082                       82           |
+END
+)
+said "list-ports: a table" 0 "$table" "${ctl[@]}" list-ports
 said "list-ports --json: one a line" 0 '{"id":1,"spec":{"proto":"tcp","parentIP":"127.0.0.1","parentPort":8080,"childPort":80}}
 {"id":2,"spec":{"proto":"tcp6","parentIP":"::1","parentPort":8081,"childPort":81,"childIP":"10.0.2.100"}}
 {"id":3,"spec":{"proto":"tcp","parentPort":18082,"childPort":82}}' "${ctl[@]}" list-ports --json
