@@ -283,7 +283,7 @@ int main(int argc, char **argv)
         r = err_set(&err, EINVAL, "unknown command %s (rootlessctl --help lists them)",
                     argv[first]);
     int rest = 0;
-    if (r >= 0)
+    if (command)
         r = cli_parse(command->program, argc - first, argv + first, &config, &rest, &err);
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
