@@ -282,9 +282,10 @@ int main(int argc, char **argv)
     else if (r >= 0 && !command)
         r = err_set(&err, EINVAL, "unknown command %s (rootlessctl --help lists them)",
                     argv[first]);
+    if (!command)
+        return cli_fail(&err, CLI_FAILED);
     int rest = 0;
-    if (command)
-        r = cli_parse(command->program, argc - first, argv + first, &config, &rest, &err);
+    r = cli_parse(command->program, argc - first, argv + first, &config, &rest, &err);
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
     if (r >= 0)
