@@ -19,5 +19,5 @@ for time in first second; do
 done
 is "its user is gone" "$(getent passwd rootless-demo || true)" ""
 is "so are his sub-ids" "$(grep -h rootless-demo /etc/subuid /etc/subgid || true)" ""
-is "no process is left" "$(ps -eo comm= | grep -E 'docker|rootless|containerd' || true)" ""
+is "no process is left" "$(pgrep -l docker; pgrep -l rootless; pgrep -l containerd || true)" ""
 done_testing
