@@ -107,7 +107,7 @@ static enum step keep(struct relay *relay, struct relay_way *way, const unsigned
         return STEP_ERROR;
     ssize_t n = write(way->pipe.out, rest, len);
     if (n < 0 || (size_t)n != len)
-        return STEP_ERROR; /* an empty pipe of any size holds WORKER_BUFFER bytes */
+        return STEP_ERROR; /* an empty pipe of the pool holds WORKER_BUFFER bytes */
     way->in_pipe = (uint32_t)len;
     return STEP_BLOCKED;
 }
@@ -116,7 +116,10 @@ static enum step copy_step(struct relay *relay, int w, size_t *moved)
 {
     struct relay_way *way = &relay->way[w];
     unsigned char *buffer = relay->worker->buffer;
-    ssize_t n = recv(relay->end[w].fd, buffer, WORKER_BUFFER, 0);
+    /* What the destination does not take must have a place to wait. Without one it stays where it
+     * is: it is looked at, and only what was sent is taken. */
+    bool peek = !worker_pipe_ready(relay->worker);
+    ssize_t n = recv(relay->end[w].fd, buffer, WORKER_BUFFER, peek ? MSG_PEEK : 0);
     if (n < 0)
         return would_block() ? STEP_EMPTY : STEP_ERROR;
     if (n == 0) {
@@ -129,6 +132,10 @@ static enum step copy_step(struct relay *relay, int w, size_t *moved)
         return STEP_ERROR;
     sent = sent < 0 ? 0 : sent;
     *moved += (size_t)sent;
+    if (peek && sent > 0 && recv(relay->end[w].fd, buffer, (size_t)sent, MSG_TRUNC) < 0)
+        return STEP_ERROR;
+    if (peek && sent < n)
+        return STEP_BLOCKED;
     if (sent < n)
         return keep(relay, way, buffer + sent, (size_t)(n - sent));
     return n == WORKER_BUFFER ? STEP_MOVED : STEP_EMPTY;
@@ -212,13 +219,15 @@ static bool pump(struct relay *relay, int w)
     return true;
 }
 
+/* What comes from a hung-up end is fetched whenever the other one is writable: a turn that ended
+ * for its budget, not for want of room, has nothing else to wake it. */
 static uint32_t wanted(const struct relay *relay, int i)
 {
     const struct relay_way *from = &relay->way[i], *to = &relay->way[1 - i];
     if (relay->connecting)
         return i == 1 ? EPOLLOUT : 0;
     return (from->ended || from->blocked ? 0 : (uint32_t)EPOLLIN) |
-           (to->blocked ? (uint32_t)EPOLLOUT : 0);
+           (to->blocked || (relay->end[1 - i].hung_up && !to->closed) ? (uint32_t)EPOLLOUT : 0);
 }
 
 static void set_interest(struct relay *relay)

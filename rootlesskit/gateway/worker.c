@@ -113,10 +113,23 @@ int worker_pipe_take(struct worker *worker, struct worker_pipe *ret)
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return -errno;
-    /* Past pipe-user-pages-soft the kernel refuses: then the default size has to do. */
-    (void)fcntl(fds[1], F_SETPIPE_SZ, WORKER_PIPE_SIZE);
+    /* Past pipe-user-pages-soft the kernel refuses, and new pipes have two pages only (pipe(7)):
+     * too small for what a reader may have to keep. */
+    if (fcntl(fds[1], F_SETPIPE_SZ, WORKER_PIPE_SIZE) < 0 &&
+        fcntl(fds[1], F_GETPIPE_SZ) < WORKER_BUFFER) {
+        fd_close(fds[0]);
+        fd_close(fds[1]);
+        return -ENOBUFS;
+    }
     *ret = (struct worker_pipe){.in = fds[0], .out = fds[1]};
     return 0;
+}
+
+bool worker_pipe_ready(struct worker *worker)
+{
+    if (worker->n_pipes == 0 && worker_pipe_take(worker, &worker->pipes[0]) == 0)
+        worker->n_pipes = 1;
+    return worker->n_pipes > 0;
 }
 
 void worker_pipe_give(struct worker *worker, struct worker_pipe pipe)

@@ -55,7 +55,10 @@ void worker_timer_start(struct worker *worker, struct worker_timer *timer);
 void worker_timer_stop(struct worker_timer *timer);
 /** Takes a timer whose memory is about to go off the list. Not from within a timer's callback. */
 void worker_timer_forget(struct worker *worker, struct worker_timer *timer);
-/** A pipe, pooled or new. @return 0 or -errno (EMFILE) */
+/** An empty pipe that takes WORKER_BUFFER bytes, pooled or new. @return 0 or -errno (EMFILE, or
+ *  ENOBUFS: the user has all the pipe memory he may have) */
 int worker_pipe_take(struct worker *worker, struct worker_pipe *ret);
+/** @return true when the next worker_pipe_take() cannot fail */
+bool worker_pipe_ready(struct worker *worker);
 /** Gives an empty pipe back. */
 void worker_pipe_give(struct worker *worker, struct worker_pipe pipe);
