@@ -99,6 +99,12 @@ static void on_request(struct loop_source *source, uint32_t events)
 
 static void on_connection(struct loop_source *source, uint32_t events);
 
+/* Nobody can serve who waits there: he sees an end, not a hang, and we do not try again for ever. */
+static void turn_away(struct endpoint *endpoint)
+{
+    fd_close(accept4(endpoint->listen_fd, NULL, NULL, SOCK_CLOEXEC));
+}
+
 static void forget_server(struct endpoint *endpoint)
 {
     close_control(endpoint);
@@ -111,8 +117,13 @@ static void on_server_end(struct loop_source *source, uint32_t events)
 {
     (void)events;
     struct endpoint *endpoint = loop_owner(source, struct endpoint, server_end);
-    (void)proc_wait(endpoint->server);
+    int status = proc_wait(endpoint->server);
     forget_server(endpoint);
+    if (status != 0) {
+        char how[64];
+        cli_warning(SERVER_NAME " ended: %s", proc_describe(status, how, sizeof how));
+        turn_away(endpoint);
+    }
     if (loop_add(endpoint->loop, &endpoint->listener, endpoint->listen_fd, EPOLLIN, on_connection) <
         0)
         cli_warning("the API is gone: cannot watch api.sock");
@@ -189,8 +200,7 @@ static void on_connection(struct loop_source *source, uint32_t events)
     }
     cli_warning("%s", err.msg);
     stop_server(endpoint);
-    fd_close(accept4(endpoint->listen_fd, NULL, NULL,
-                     SOCK_CLOEXEC)); /* the caller sees an end, not a hang */
+    turn_away(endpoint);
 }
 
 int endpoint_open(struct endpoint *endpoint, struct err *err)

@@ -25,7 +25,9 @@
 #define LOCAL_MARK 1
 #define LOCAL_TABLE 100
 #define DNS_PORT 53
-/* Forwarding from tun0 shows source addresses that no route leads back to: no reverse-path filter.
+/* Early demultiplexing would tie a SYN to the TIME_WAIT socket of its addresses' last use, and
+ * ip_forward() drops a packet that has a socket: reusing addresses would fail for a minute.
+ * Forwarding from tun0 shows source addresses that no route leads back to: no reverse-path filter.
  * Of /proc/sys/net the calling thread sees the files of its own network namespace. */
 #define IPV4 "/proc/sys/net/ipv4/"
 
@@ -167,6 +169,7 @@ static int set_up_gateway(const struct gateway_config *config, struct place_gate
         {IPV4 "conf/all/rp_filter", "0"},
         {IPV4 "conf/default/rp_filter", "0"},
         {IPV4 "ip_forward", "1"},
+        {IPV4 "tcp_early_demux", "0"},
         {NULL, NULL},
     };
     struct netlink netlink = {0};

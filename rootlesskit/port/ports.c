@@ -106,10 +106,15 @@ int ports_remove(struct ports *ports, uint32_t id, struct err *err)
 
 const struct port *ports_next(const struct ports *ports, uint32_t from)
 {
-    for (uint32_t i = 0; i < ports->n; i++)
-        if (ports->list[i].id >= from)
-            return &ports->list[i];
-    return NULL;
+    uint32_t low = 0, high = ports->n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ports->list[middle].id < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < ports->n ? &ports->list[low] : NULL;
 }
 
 void ports_free(struct ports *ports)

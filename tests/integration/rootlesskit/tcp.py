@@ -1,0 +1,151 @@
+"""TCP peers for the tests.
+
+  tcp.py echo ADDRESS PORT         serve: send back what comes, close when the peer does
+  tcp.py sum ADDRESS PORT          serve: read to the end, then answer with the SHA-256 of it
+  tcp.py hello ADDRESS PORT        serve: say "hello" after the first bytes and close
+  tcp.py rst ADDRESS PORT          serve: reset every connection after its first bytes
+  tcp.py send ADDRESS PORT MIB     send MIB MiB, half-close, print "same" if the answer is their sum
+  tcp.py many ADDRESS PORT N       N connections open at once, then one echo over each; prints N
+  tcp.py hold ADDRESS PORT         one echo, prints "connected", then how the connection ends
+  tcp.py storm ADDRESS PORT N      begin N connections, wait for none, drop them
+  tcp.py short ADDRESS PORT N      N connections one after the other; prints how many said hello
+  tcp.py reuse ADDRESS PORT N      the same, all from one local port
+  tcp.py first ADDRESS PORT        connect and read: prints what came, or the name of the error
+"""
+import asyncio
+import errno
+import hashlib
+import socket
+import struct
+import sys
+
+MODE, ADDRESS, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+
+async def echo(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def sum_up(reader, writer):
+    digest = hashlib.sha256()
+    while data := await reader.read(1 << 20):
+        digest.update(data)
+    writer.write(digest.hexdigest().encode())
+    await writer.drain()
+    writer.close()
+
+
+async def hello(reader, writer):
+    await reader.read(1)
+    writer.write(b"hello")
+    await writer.drain()
+    writer.close()
+
+
+async def rst(reader, writer):
+    await reader.read(1)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+
+
+async def serve(handler):
+    server = await asyncio.start_server(handler, ADDRESS, PORT, backlog=4096, limit=1 << 20)
+    await server.serve_forever()
+
+
+def send(mib):
+    digest = hashlib.sha256()
+    with socket.create_connection((ADDRESS, PORT), timeout=60) as s:
+        for i in range(mib):
+            block = hashlib.sha256(bytes([i % 256])).digest() * 32768
+            digest.update(block)
+            s.sendall(block)
+        s.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := s.recv(100):
+            answer += data
+    print("same" if answer.decode() == digest.hexdigest() else f"other: {answer!r}")
+
+
+async def many(n):
+    gate = asyncio.Semaphore(200)
+
+    async def connect():
+        async with gate:
+            return await asyncio.open_connection(ADDRESS, PORT)
+
+    pairs = await asyncio.gather(*(connect() for _ in range(n)))
+    good = 0
+    for i, (reader, writer) in enumerate(pairs):
+        text = b"%08d" % i
+        writer.write(text)
+        good += await asyncio.wait_for(reader.readexactly(8), 30) == text
+    for _, writer in pairs:
+        writer.close()
+    print(good)
+
+
+def hold():
+    with socket.create_connection((ADDRESS, PORT), timeout=20) as s:
+        s.sendall(b"x")
+        s.recv(1)
+        print("connected", flush=True)
+        try:
+            print("end" if s.recv(1) == b"" else "data")
+        except ConnectionResetError:
+            print("reset")
+
+
+def storm(n):
+    held = []
+    for _ in range(n):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex((ADDRESS, PORT))
+        held.append(s)
+
+
+def short(n, local=None):
+    good = 0
+    for _ in range(n):
+        with socket.socket() as s:
+            s.settimeout(10)
+            if local:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(local)
+            s.connect((ADDRESS, PORT))
+            s.sendall(b"x")
+            good += s.recv(9) == b"hello"
+            while s.recv(9):
+                pass
+    print(good)
+
+
+def first():
+    try:
+        with socket.create_connection((ADDRESS, PORT), timeout=10) as s:
+            s.sendall(b"x")
+            print(s.recv(100).decode() or "end")
+    except OSError as e:
+        print(errno.errorcode.get(e.errno, e))
+
+
+if MODE == "send":
+    send(int(sys.argv[4]))
+elif MODE == "many":
+    asyncio.run(many(int(sys.argv[4])))
+elif MODE == "hold":
+    hold()
+elif MODE == "storm":
+    storm(int(sys.argv[4]))
+elif MODE == "short":
+    short(int(sys.argv[4]))
+elif MODE == "reuse":
+    short(int(sys.argv[4]), ("", 40123))
+elif MODE == "first":
+    first()
+else:
+    asyncio.run(serve({"echo": echo, "sum": sum_up, "hello": hello, "rst": rst}[MODE]))
