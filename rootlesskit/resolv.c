@@ -57,20 +57,27 @@ static void nameserver_of(const char *line, size_t len, char *ret, size_t size)
     (void)str_format(ret, size, "%.*s", (int)(end - at), line + at);
 }
 
+/* The next line, and the address in it if it is a nameserver line. @return false at the end */
+static bool next_line(struct cursor *c, const char **line, size_t *len, char *address, size_t size)
+{
+    if (cursor_done(c))
+        return false;
+    cursor_until(c, '\n', line, len);
+    (void)cursor_char(c, '\n');
+    nameserver_of(*line, *len, address, size);
+    return true;
+}
+
 void resolv_parse(const char *text, struct resolvers *ret)
 {
     *ret = (struct resolvers){0};
     struct cursor c = cursor_of(text);
-    while (!cursor_done(&c) && ret->n < GATEWAY_RESOLVERS_MAX) {
-        const char *line;
-        size_t len;
-        char address[128];
-        cursor_until(&c, '\n', &line, &len);
-        (void)cursor_char(&c, '\n');
-        nameserver_of(line, len, address, sizeof address);
+    const char *line;
+    size_t len;
+    char address[128];
+    while (ret->n < GATEWAY_RESOLVERS_MAX && next_line(&c, &line, &len, address, sizeof address))
         if (address[0] && parse_address(address, &ret->addresses[ret->n]))
             ret->n++;
-    }
 }
 
 int resolv_for_child(const char *host_text, struct in_addr dns, char *ret, size_t size)
@@ -79,13 +86,10 @@ int resolv_for_child(const char *host_text, struct in_addr dns, char *ret, size_
     (void)inet_ntop(AF_INET, &dns, shown, sizeof shown);
     int used = str_format(ret, size, "nameserver %s\n", shown);
     struct cursor c = cursor_of(host_text);
-    while (used >= 0 && !cursor_done(&c)) {
-        const char *line;
-        size_t len;
-        char address[128];
-        cursor_until(&c, '\n', &line, &len);
-        (void)cursor_char(&c, '\n');
-        nameserver_of(line, len, address, sizeof address);
+    const char *line;
+    size_t len;
+    char address[128];
+    while (used >= 0 && next_line(&c, &line, &len, address, sizeof address)) {
         if (address[0] || len == 0 || line[0] == '#' || line[0] == ';')
             continue;
         int n = str_format(ret + used, size - (size_t)used, "%.*s\n", (int)len, line);

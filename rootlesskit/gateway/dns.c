@@ -9,6 +9,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/relay.h"
 
 #define TRY_MS 2000 /* then the next resolver; glibc itself waits 5 s (resolv.conf(5), timeout) */
@@ -16,12 +17,6 @@
 #define HEADER 12          /* RFC 1035, 4.1.1 */
 #define FLAG_RESPONSE 0x80 /* QR, in byte 2 */
 #define RCODE_SERVFAIL 2
-
-static socklen_t length_of(const struct sockaddr_storage *address)
-{
-    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                          : sizeof(struct sockaddr_in);
-}
 
 static struct dns_slot *alloc(struct dns *dns)
 {
@@ -62,7 +57,7 @@ static void release(struct dns_slot *slot)
 static void reply(struct dns_slot *slot, const void *data, size_t len)
 {
     (void)sendto(slot->dns->udp.fd, data, len, MSG_DONTWAIT, (const struct sockaddr *)&slot->client,
-                 length_of(&slot->client));
+                 dial_length(&slot->client));
 }
 
 /* No resolver to ask, or none answered: the query itself comes back, marked as a failed response.
@@ -77,24 +72,13 @@ static void reply_servfail(struct dns_slot *slot)
 
 static void on_answer(struct loop_source *source, uint32_t events);
 
-/* @return a socket connected to @p to, or -errno */
-static int dial(const struct sockaddr_storage *to, int type)
-{
-    cleanup_close int fd = socket(to->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)to, length_of(to)) < 0 && errno != EINPROGRESS)
-        return -errno;
-    return take_fd(&fd);
-}
-
 /* Asks the next resolver that can be asked at all. */
 static void ask_next(struct dns_slot *slot)
 {
     struct dns *dns = slot->dns;
     while (slot->tried < dns->n_resolvers) {
         hang_up(slot);
-        slot->fd = dial(&dns->resolvers[slot->tried++], SOCK_DGRAM);
+        slot->fd = dial(&dns->resolvers[slot->tried++], SOCK_DGRAM, false);
         if (slot->fd < 0 || send(slot->fd, slot->query, slot->len, MSG_NOSIGNAL) < 0)
             continue;
         slot->deadline = worker_now() + TRY_MS;
@@ -153,7 +137,7 @@ static void on_connection(struct listener *listener, int take_sock,
 {
     (void)peer;
     struct dns *dns = loop_owner(listener, struct dns, tcp);
-    int fd = dns->n_resolvers > 0 ? dial(&dns->resolvers[0], SOCK_STREAM) : -ENOENT;
+    int fd = dns->n_resolvers > 0 ? dial(&dns->resolvers[0], SOCK_STREAM, false) : -ENOENT;
     if (fd < 0)
         relay_reset(take_sock);
     else

@@ -29,6 +29,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/relay.h"
 
 #define FLOW_CONNECT_MS 130000 /* a little more than the kernel's own limit (tcp_syn_retries 6) */
@@ -178,22 +179,12 @@ static void on_connected(struct loop_source *source, uint32_t events)
     release(flow);
 }
 
-/* @return a connecting or connected socket, or -errno */
-static int dial(struct in_addr ip, uint16_t port)
+static int dial_host(struct in_addr ip, uint16_t port)
 {
-    cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-    /* The loopback has no bottleneck to probe: BBR would only pace it. reno is always allowed. */
-    if (ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = ip};
-    if (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
-        return -errno;
-    return take_fd(&fd);
+    struct sockaddr_storage address = {0};
+    memcpy(&address, &to, sizeof to);
+    return dial(&address, SOCK_STREAM, ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
 static void begin(struct flow *flow)
@@ -202,7 +193,7 @@ static void begin(struct flow *flow)
     struct in_addr to;
     int r = flow_destination(&flows->policy, flow->tuple.dest, &to);
     if (r >= 0)
-        r = flow->fd = dial(to, flow->tuple.dest_port);
+        r = flow->fd = dial_host(to, flow->tuple.dest_port);
     if (r >= 0)
         r = loop_add(&flows->worker->loop, &flow->source, flow->fd, EPOLLOUT, on_connected);
     if (r < 0) {

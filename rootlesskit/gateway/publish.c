@@ -10,6 +10,7 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/msg.h"
+#include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/relay.h"
 
@@ -25,33 +26,12 @@ struct publish_port {
     struct sockaddr_storage target;
 };
 
-static socklen_t length_of(const struct sockaddr_storage *address)
-{
-    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                          : sizeof(struct sockaddr_in);
-}
-
-/* In this thread a new socket belongs to the child's namespace, whose legs never leave this host:
- * nothing to probe for a congestion control that paces. */
-static int dial(const struct sockaddr_storage *target)
-{
-    cleanup_close int fd = socket(target->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
-    if (connect(fd, (const struct sockaddr *)target, length_of(target)) < 0 && errno != EINPROGRESS)
-        return -errno;
-    return take_fd(&fd);
-}
-
 static void on_client(struct listener *listener, int take_sock, const struct sockaddr_storage *peer)
 {
     (void)peer;
     struct publish_port *port = loop_owner(listener, struct publish_port, listener);
-    int fd = dial(&port->target);
+    /* In this thread a new socket belongs to the child's namespace. */
+    int fd = dial(&port->target, SOCK_STREAM, true);
     if (fd < 0)
         relay_reset(take_sock); /* nobody there: the client sees a refusal */
     else

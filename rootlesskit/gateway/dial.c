@@ -1,0 +1,34 @@
+#include "rootlesskit/gateway/dial.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "lib/base/fd.h"
+
+socklen_t dial_length(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                          : sizeof(struct sockaddr_in);
+}
+
+static void set_stream_options(int fd, bool local)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    if (local)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
+int dial(const struct sockaddr_storage *to, int type, bool local)
+{
+    cleanup_close int fd = socket(to->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (type == SOCK_STREAM)
+        set_stream_options(fd, local);
+    if (connect(fd, (const struct sockaddr *)to, dial_length(to)) < 0 && errno != EINPROGRESS)
+        return -errno;
+    return take_fd(&fd);
+}

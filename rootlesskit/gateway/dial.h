@@ -1,0 +1,16 @@
+/* Sockets that connect without blocking, from the network namespace of the calling thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/** How much of @p address its family uses. */
+socklen_t dial_length(const struct sockaddr_storage *address);
+/**
+ * Begins to connect.
+ * @param type   SOCK_STREAM or SOCK_DGRAM
+ * @param local  the path does not leave this host: nothing to probe for, so TCP does not pace (a
+ * host whose default is BBR would; reno is always allowed)
+ * @return a connecting or connected socket, or -errno
+ */
+int dial(const struct sockaddr_storage *to, int type, bool local);
