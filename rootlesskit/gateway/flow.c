@@ -20,7 +20,6 @@
 
 #include <errno.h>
 #include <netinet/ip_icmp.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -202,6 +201,19 @@ static void begin(struct flow *flow)
     }
 }
 
+/* Every place is taken, most likely by connects that nobody answers: the next in turn makes room
+ * for the retry of who comes now, so that a black hole does not block the rest. */
+static void evict(struct flows *flows)
+{
+    for (uint32_t i = 0; i < FLOWS_MAX; i++) {
+        struct flow *flow = &flows->table[flows->evict_next++ % FLOWS_MAX];
+        if (flow->state == FLOW_CONNECTING) {
+            release(flow);
+            return;
+        }
+    }
+}
+
 static void on_syn(struct flows *flows, const struct packet *packet, const uint8_t *data,
                    size_t len)
 {
@@ -209,8 +221,10 @@ static void on_syn(struct flows *flows, const struct packet *packet, const uint8
     bool known = flow != NULL;
     if (!known)
         flow = alloc(flows, &packet->tuple);
-    if (!flow)
+    if (!flow) {
+        evict(flows);
         return;
+    }
     memcpy(flow->syn, data, len);
     flow->syn_len = (uint8_t)len;
     flow->seq = packet->seq;

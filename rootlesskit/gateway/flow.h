@@ -54,7 +54,8 @@ struct flows {
     struct worker_timer timer;
     struct flow *table; /**< FLOWS_MAX of them, touched only when used */
     struct flow *free;
-    uint32_t used; /**< ever used: [0, used) */
+    uint32_t used;       /**< ever used: [0, used) */
+    uint32_t evict_next; /**< whose turn it is to make room */
     struct flow *buckets[FLOW_BUCKETS];
 };
 
