@@ -99,7 +99,8 @@ static void on_request(struct loop_source *source, uint32_t events)
 
 static void on_connection(struct loop_source *source, uint32_t events);
 
-/* Nobody can serve who waits there: he sees an end, not a hang, and we do not try again for ever. */
+/* Nobody can serve who waits there: he sees an end, not a hang, and we do not try again for ever.
+ */
 static void turn_away(struct endpoint *endpoint)
 {
     fd_close(accept4(endpoint->listen_fd, NULL, NULL, SOCK_CLOEXEC));
