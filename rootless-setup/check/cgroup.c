@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -13,6 +14,7 @@
 #include "rootless-setup/check/probe.h"
 
 #define MOUNT_POINT "/sys/fs/cgroup"
+#define MOUNTINFO_MAX (1 << 20)
 
 static bool is_cgroup2(const char *path)
 {
@@ -150,9 +152,31 @@ static void say_no_v2(const struct check_facts *facts, struct check_result *resu
             "have this system's init mount cgroup2 at /sys/fs/cgroup, and no v1 hierarchy");
 }
 
+/* runc looks for a cgroup mount in mountinfo and refuses to start anything without one. */
+static bool any_mounted(void)
+{
+    cleanup_free char *mounts = NULL;
+    if (file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &mounts, NULL, NULL) < 0)
+        return true; /* unknown is no reason to fail */
+    return strstr(mounts, " - cgroup ") || strstr(mounts, " - cgroup2 ");
+}
+
+static void say_none(struct check_result *result)
+{
+    check_say(result, CHECK_FAILED, "no cgroup file system is mounted");
+    check_cause(result, "runc starts no container without one: \"no cgroup mount found in "
+                        "mountinfo\"");
+    check_remedy(result, REMEDY_ROOT, "mount -t cgroup2 cgroup2 " MOUNT_POINT);
+    check_remedy(result, REMEDY_NOTE, "have this system's init mount it at every boot");
+}
+
 void probe_cgroup(const struct check_context *context, struct check_result *result)
 {
     char path[3072];
+    if (!any_mounted()) {
+        say_none(result);
+        return;
+    }
     if (!is_cgroup2(MOUNT_POINT)) {
         say_no_v2(&context->facts, result);
         return;

@@ -142,6 +142,11 @@ path=$work/nofuse check overlay
 expect "a home on overlay itself" 1 overlay failed "is on overlay" "data-root"
 umount "$work/home-alice"
 
+# Engines start nothing without any cgroup mount.
+# shellcheck disable=SC2016
+run unshare -m sh -c 'umount -R -l /sys/fs/cgroup; exec "$@"' sh env PATH="$path" "$setup" check --json --user rltest-alice cgroup
+expect "no cgroup mount at all" 1 cgroup failed "no cgroup file system is mounted" "mount -t cgroup2"
+
 # A cgroup v2 tree of our own view, with and without a cgroup that is hers.
 mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null || true
 if mkdir /sys/fs/cgroup/rltest-check 2>/dev/null; then
