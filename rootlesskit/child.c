@@ -28,17 +28,10 @@
 static int await(int link, enum link_op op)
 {
     struct link_message message;
-    int r = msg_recv(link, &message, sizeof message, NULL, NULL);
-    if (r <= 0)
-        return r < 0 ? r : -EPIPE;
+    int r = link_receive(link, &message);
+    if (r < 0)
+        return r;
     return message.op == (uint32_t)op ? 0 : -EPROTO;
-}
-
-static int tell(int link, enum link_op op, int code, const char *text)
-{
-    struct link_message message = {.op = (uint32_t)op, .code = code};
-    (void)str_copy(message.text, sizeof message.text, text);
-    return msg_send(link, &message, sizeof message, NULL, 0);
 }
 
 static int become_root(struct err *err)
@@ -106,10 +99,10 @@ static int child_main(const struct rk_config *config, struct statedir *state, in
     if (r >= 0 && files)
         mount_network_files(state);
     if (r < 0) {
-        (void)tell(link, LINK_FAILED, r, err.msg);
+        (void)link_send(link, LINK_FAILED, r, err.msg);
         return EXIT_FAILURE;
     }
-    if (tell(link, LINK_READY, 0, "") < 0 || await(link, LINK_GO) < 0)
+    if (link_send(link, LINK_READY, 0, "") < 0 || await(link, LINK_GO) < 0)
         return EXIT_FAILURE;
     if (set_environment(state, euid, egid) < 0)
         return EXIT_FAILURE;

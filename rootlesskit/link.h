@@ -23,3 +23,8 @@ struct link_message {
     int32_t code;
     char text[1024];
 };
+
+/** @return 0 or -errno (EPIPE: the other process is dead) */
+int link_send(int link, enum link_op op, int code, const char *text);
+/** Waits for one message, whose text is ended. @return 0; -EPIPE when the other process is dead */
+int link_receive(int link, struct link_message *ret);

@@ -17,7 +17,6 @@
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "lib/base/loop.h"
-#include "lib/base/msg.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
@@ -61,8 +60,7 @@ static bool has_plane(const struct rk_config *config)
 
 static int tell(struct parent *parent, enum link_op op, struct err *err)
 {
-    struct link_message message = {.op = (uint32_t)op};
-    int r = msg_send(parent->link_fd, &message, sizeof message, NULL, 0);
+    int r = link_send(parent->link_fd, op, 0, "");
     return r < 0 ? err_set(err, -r, "the child ended during set-up") : 0;
 }
 
@@ -83,10 +81,8 @@ static int await_ready(struct parent *parent, struct err *err)
         fds[1].fd = -1; /* some other signal: the loop takes it, once the command runs */
     }
     struct link_message message;
-    int r = msg_recv(parent->link_fd, &message, sizeof message, NULL, NULL);
-    if (r <= 0)
+    if (link_receive(parent->link_fd, &message) < 0)
         return err_set(err, EPIPE, "the child ended during set-up");
-    message.text[sizeof message.text - 1] = '\0';
     if (message.op == LINK_FAILED)
         return err_set(err, EIO, "%s", message.text);
     return message.op == LINK_READY ? 0
@@ -195,12 +191,10 @@ static void on_link(struct loop_source *source, uint32_t events)
     (void)events;
     struct parent *parent = loop_owner(source, struct parent, link);
     struct link_message message;
-    int r = msg_recv(source->fd, &message, sizeof message, NULL, NULL);
-    if (r <= 0) {
+    if (link_receive(source->fd, &message) < 0) {
         fail(parent, "the child ended unexpectedly");
         return;
     }
-    message.text[sizeof message.text - 1] = '\0';
     if (message.op == LINK_FAILED) {
         fail(parent, message.text);
         return;

@@ -18,9 +18,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "lib/base/loop.h"
-#include "lib/base/msg.h"
 #include "lib/base/proc.h"
-#include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/options.h"
@@ -121,13 +119,6 @@ static int watch(struct supervisor *sup, int signal_fd, int link, struct err *er
     return r < 0 ? err_sys(err, -r, "cannot watch the command") : 0;
 }
 
-static int report(int link, enum link_op op, int code, const char *text)
-{
-    struct link_message message = {.op = (uint32_t)op, .code = code};
-    (void)str_copy(message.text, sizeof message.text, text);
-    return msg_send(link, &message, sizeof message, NULL, 0);
-}
-
 int supervise_run(const struct rk_config *config, struct statedir *state, int link)
 {
     struct err err = {0};
@@ -154,8 +145,8 @@ int supervise_run(const struct rk_config *config, struct statedir *state, int li
         return EXIT_FAILURE;
     }
     if (r < 0)
-        (void)report(link, LINK_FAILED, r, err.msg);
+        (void)link_send(link, LINK_FAILED, r, err.msg);
     else
-        (void)report(link, LINK_EXITED, sup.status, "");
+        (void)link_send(link, LINK_EXITED, sup.status, "");
     return r < 0 ? EXIT_FAILURE : WIFEXITED(sup.status) ? WEXITSTATUS(sup.status) : 255;
 }

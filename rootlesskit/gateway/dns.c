@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -163,10 +162,9 @@ static void on_tick(struct worker_timer *timer, uint64_t now_ms)
 int dns_init(struct dns *dns, struct worker *worker, int udp_fd, int tcp_fd, struct err *err)
 {
     *dns = (struct dns){.worker = worker, .timer.fn = on_tick};
-    dns->slots = mmap(NULL, DNS_SLOTS * sizeof(struct dns_slot), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (dns->slots == MAP_FAILED)
-        return err_sys(err, errno, "no memory for DNS queries");
+    dns->slots = worker_reserve(DNS_SLOTS * sizeof(struct dns_slot));
+    if (!dns->slots)
+        return err_set(err, ENOMEM, "no memory for DNS queries");
     int r = loop_add(&worker->loop, &dns->udp, udp_fd, EPOLLIN, on_query);
     if (r >= 0)
         r = listener_start(&dns->tcp, worker, tcp_fd, on_connection);

@@ -22,7 +22,6 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -318,10 +317,9 @@ int flows_init(struct flows *flows, struct worker *worker, const struct flow_pol
 {
     *flows =
         (struct flows){.worker = worker, .policy = *policy, .tun_fd = tun_fd, .timer.fn = on_tick};
-    flows->table = mmap(NULL, FLOWS_MAX * sizeof(struct flow), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (flows->table == MAP_FAILED)
-        return err_sys(err, errno, "no memory for connections");
+    flows->table = worker_reserve(FLOWS_MAX * sizeof(struct flow));
+    if (!flows->table)
+        return err_set(err, ENOMEM, "no memory for connections");
     int r = loop_add(&worker->loop, &flows->tun, tun_fd, EPOLLIN, on_tun);
     if (r >= 0)
         r = listener_start(&flows->listener, worker, listen_fd, on_accepted);

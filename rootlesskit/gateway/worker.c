@@ -79,8 +79,7 @@ void worker_timer_forget(struct worker *worker, struct worker_timer *timer)
     }
 }
 
-/* Reserved, not used: pages of it exist once they are touched. */
-static void *reserve(size_t size)
+void *worker_reserve(size_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
@@ -93,8 +92,8 @@ int worker_init(struct worker *worker, struct err *err)
     int r = loop_init(&worker->loop, err);
     if (r < 0)
         return r;
-    worker->buffer = reserve(WORKER_BUFFER);
-    worker->relays = reserve(WORKER_RELAYS * sizeof(struct relay));
+    worker->buffer = worker_reserve(WORKER_BUFFER);
+    worker->relays = worker_reserve(WORKER_RELAYS * sizeof(struct relay));
     if (!worker->buffer || !worker->relays)
         return err_set(err, ENOMEM, "no memory for the data plane");
     int clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -47,6 +47,9 @@ struct worker {
     bool ticking;
 };
 
+/** Zeroed memory for a table that lives as long as the process; a page of it exists once touched.
+ *  @return NULL when there is none */
+void *worker_reserve(size_t size);
 int worker_init(struct worker *worker, struct err *err);
 /** Milliseconds of a clock that never goes back. */
 uint64_t worker_now(void);

@@ -1,0 +1,20 @@
+#include "rootlesskit/link.h"
+
+#include <errno.h>
+
+#include "lib/base/msg.h"
+#include "lib/base/str.h"
+
+int link_send(int link, enum link_op op, int code, const char *text)
+{
+    struct link_message message = {.op = (uint32_t)op, .code = code};
+    (void)str_copy(message.text, sizeof message.text, text);
+    return msg_send(link, &message, sizeof message, NULL, 0);
+}
+
+int link_receive(int link, struct link_message *ret)
+{
+    int r = msg_recv(link, ret, sizeof *ret, NULL, NULL);
+    ret->text[sizeof ret->text - 1] = '\0';
+    return r > 0 ? 0 : r < 0 ? r : -EPIPE;
+}
