@@ -6,6 +6,7 @@
 
 #include "lib/base/err.h"
 #include "lib/subid/line.h"
+#include "lib/subid/nsswitch.h"
 #include "lib/subid/subid.h"
 #include "tests/unit/temp_etc.h"
 
@@ -164,6 +165,38 @@ START_TEST(refuses_what_is_no_file)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool good;
+    const char *source;
+} nsswitches[] = {
+    {"", true, ""},
+    {"passwd: files sss\n", true, ""},
+    {"subid: sss\n", true, "sss"},
+    {"subid:sss", true, "sss"},
+    {"SubID:\t sss files\n", true, "sss"},
+    {"subid: files sss\n", true, ""},
+    {"subid: FILES\n", true, ""},
+    {"subid:\nsubid:   \nsubid: one\nsubid: two\n", true, "one"},
+    {" subid: sss\n#subid: sss\nsubids: sss\nsubid\n", true, ""},
+    {"subid: ../evil\n", false, "../evil"},
+    {"subid: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", true,
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+    {"subid: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\n", false,
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+};
+
+START_TEST(nsswitch_names_the_source)
+{
+    char found[SUBID_SOURCE_MAX];
+    ck_assert_int_eq(subid_source_read(etc.fd, found, NULL), 0);
+    ck_assert_str_eq(found, "");
+    temp_etc_write(&etc, "nsswitch.conf", nsswitches[_i].text);
+    ck_assert_int_eq(subid_source_read(etc.fd, found, NULL), nsswitches[_i].good ? 0 : -EINVAL);
+    ck_assert_str_eq(found, nsswitches[_i].source);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("subid");
@@ -178,6 +211,8 @@ int main(void)
     tcase_add_loop_test(file, very_long_lines_are_skipped, 0, 9);
     tcase_add_test(file, many_lines);
     tcase_add_test(file, refuses_what_is_no_file);
+    tcase_add_loop_test(file, nsswitch_names_the_source, 0,
+                        sizeof nsswitches / sizeof nsswitches[0]);
     suite_add_tcase(suite, file);
     return tap_run(suite);
 }
