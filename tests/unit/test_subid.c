@@ -79,7 +79,7 @@ static void make_etc(void)
 
 static void remove_etc(void)
 {
-    temp_etc_remove(&etc, (const char *[]){"subuid", "subgid", "elsewhere", NULL});
+    temp_etc_remove(&etc, (const char *[]){"subuid", "subgid", "elsewhere", "nsswitch.conf", NULL});
 }
 
 static int ranges_of(const char *owner, uid_t uid, struct subid_range ret[8])
