@@ -8,10 +8,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
+#include "lib/subid/nsswitch.h"
 #include "lib/subid/subid.h"
 
 struct err;
@@ -21,12 +20,13 @@ struct err;
 
 struct subid_plugin {
     void *handle; /**< of dlopen(3); NULL: not open */
-    const struct subid_plugin_abi *abi;
-    char name[51];
+    struct subid_plugin_abi *abi;
+    char name[SUBID_SOURCE_MAX];
 };
 
 /** Loads libsubid_NAME.so. @return 0; -ENOENT when it cannot be loaded or lacks a function (the
- *  message says which and why) */
+ *  message says which and why): an error for the caller, never a reason to read the files, or a
+ *  resource limit set by a user would choose the source. */
 int subid_plugin_open(struct subid_plugin *plugin, const char *name, struct err *err);
 void subid_plugin_close(struct subid_plugin *plugin);
 /**
