@@ -6,6 +6,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
+#include "lib/idmap/handover.h"
 #include "lib/idmap/idmap.h"
 
 #define USAGE                                                       \
@@ -33,6 +34,8 @@ int main(int argc, char **argv)
     if (idmap_parse(SUBID_GID, argc - 1, argv + 1, &request, &err) < 0)
         fail(&err, USAGE);
     idmap_close_fds(request.target.fd);
+    if (!privilege.capable)
+        idmap_hand_over(SUBID_GID, argv);
     if (idmap_apply(&privilege, &request, &err) < 0)
         fail(&err, "");
     _exit(0);

@@ -12,9 +12,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"

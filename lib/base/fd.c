@@ -56,22 +56,3 @@ void fd_close_except(int *keep, size_t n)
     }
     (void)close_range(from, ~0U, 0);
 }
-
-static int set_flag(int fd, int get, int set, int flag, int on)
-{
-    int flags = fcntl(fd, get);
-    if (flags < 0)
-        return -errno;
-    flags = on ? flags | flag : flags & ~flag;
-    return fcntl(fd, set, flags) < 0 ? -errno : 0;
-}
-
-int fd_set_nonblock(int fd, int on)
-{
-    return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
-}
-
-int fd_set_cloexec(int fd, int on)
-{
-    return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
-}

@@ -37,8 +37,3 @@ void fd_close_from(int first);
 /** Closes every fd but 0-2 and the @p n in @p keep (which it sorts): for a process forked to do one
  *  thing. */
 void fd_close_except(int *keep, size_t n);
-
-/** Sets or clears O_NONBLOCK. @return 0 or -errno */
-int fd_set_nonblock(int fd, int on);
-/** Sets or clears FD_CLOEXEC. @return 0 or -errno */
-int fd_set_cloexec(int fd, int on);

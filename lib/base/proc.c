@@ -14,10 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/fdflag.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 
 extern char **environ;
@@ -53,7 +54,7 @@ static void reset_signals(void)
 
 static int place_fd(int fd, int target)
 {
-    return fd == target ? fd_set_cloexec(fd, 0) : dup2(fd, target) < 0 ? -errno : 0;
+    return fd == target ? fdflag_cloexec(fd, 0) : dup2(fd, target) < 0 ? -errno : 0;
 }
 
 #define PASS_FIRST 3

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "lib/base/err.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
+#include "lib/subid/line.h"
 
 const char *idmap_kind_name(enum subid_kind kind)
 {
@@ -21,55 +21,14 @@ const char *idmap_extent_text(const struct idmap_extent *extent, char buf[IDMAP_
     return buf;
 }
 
-static bool starts_with_digit(const struct cursor *c, unsigned base)
-{
-    static const char digits[] = "0123456789abcdefABCDEF";
-    if (c->p == c->end)
-        return false;
-    return memchr(digits, *c->p, base == 16 ? sizeof digits - 1 : base) != NULL;
-}
-
-int idmap_number(const char *s, unsigned base, uint64_t max, uint64_t *ret)
-{
-    struct cursor c = cursor_of(s);
-    while (c.p < c.end && memchr(" \t\n\v\f\r", *c.p, 6))
-        c.p++;
-    bool negative = cursor_char(&c, '-');
-    if (!negative)
-        (void)cursor_char(&c, '+');
-    if (base == 0) {
-        base = 10;
-        if (c.end - c.p > 2 && c.p[0] == '0' && (c.p[1] == 'x' || c.p[1] == 'X')) {
-            base = 16;
-            c.p += 2;
-        } else if (c.p < c.end && *c.p == '0') {
-            base = 8;
-        }
-    }
-
-    uint64_t value = 0;
-    if (!starts_with_digit(&c, base))
-        return -EINVAL;
-    if (!cursor_u64(&c, base, UINT64_MAX, &value)) /* has a digit, so it is too large */
-        return -ERANGE;
-    if (!cursor_done(&c))
-        return -EINVAL;
-    if (negative || value > max)
-        return -ERANGE;
-    *ret = value;
-    return 0;
-}
-
 static int parse_word(enum subid_kind kind, const char *what, const char *word, uint32_t min,
                       uint32_t max, uint32_t *ret, struct err *err)
 {
     uint64_t value = 0;
-    int r = idmap_number(word, 0, max, &value);
-    if (r == -EINVAL)
-        return err_set(err, EINVAL, "%s: \"%s\" is not a number", what, word);
-    if (r < 0 || value < min)
-        return err_set(err, ERANGE, "sub%s overflow detected: %s %s must be from %u to %u",
-                       idmap_kind_name(kind), what, word, min, max);
+    if (!subid_number(word, strlen(word), max, &value) || value < min)
+        return err_set(err, EINVAL,
+                       "%s: \"%s\" is not a number from %u to %u (else sub%s overflow detected)",
+                       what, word, min, max, idmap_kind_name(kind));
     *ret = (uint32_t)value;
     return 0;
 }

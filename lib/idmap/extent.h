@@ -40,15 +40,9 @@ const char *idmap_kind_name(enum subid_kind kind);
 const char *idmap_extent_text(const struct idmap_extent *extent, char buf[IDMAP_EXTENT_TEXT_MAX]);
 
 /**
- * A number as strtoul(3) with base 0 writes it (blanks and '+' in front, octal, hexadecimal), or
- * in decimal only with @p base 10; anything behind it is refused.
- * @return 0; -EINVAL: no number; -ERANGE: negative or above @p max
- */
-int idmap_number(const char *s, unsigned base, uint64_t max, uint64_t *ret);
-
-/**
- * Reads @p n_words triplets' words. Every id stays below 2^32 - 1, so no later sum can wrap.
- * @return 0; -EINVAL, -ERANGE or -E2BIG with the offending word or count named
+ * Reads @p n_words triplets' words. Numbers are written as in the files (decimal, 0octal, 0xhex:
+ * line.h); every id stays below 2^32 - 1, so no later sum can wrap.
+ * @return 0; -EINVAL or -E2BIG with the offending word or count named
  */
 int idmap_extents_parse(enum subid_kind kind, size_t n_words, char *const *words,
                         struct idmap_extents *ret, struct err *err);

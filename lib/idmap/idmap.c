@@ -7,6 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/idmap/log.h"
 #include "lib/idmap/policy.h"
 
 /* The files of the target, open for the write. */
@@ -140,6 +141,8 @@ int idmap_apply(const struct idmap_privilege *privilege, const struct idmap_requ
     cleanup_close int target_fd = -EBADF;
     bool granted = false;
     int r = check(request, etc_fd, &target_fd, &granted, err);
+    if (r == -EPERM && err)
+        idmap_log_refusal(request->kind, getuid(), err->msg);
     if (r < 0)
         return r;
 

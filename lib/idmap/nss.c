@@ -40,14 +40,11 @@ static int check_helper(int fd, const char *path, struct err *err)
     return 0;
 }
 
-static _Noreturn void run_helper(int fd, int answer, uid_t uid)
+static _Noreturn void run_helper(int fd, int answer, char *const *argv)
 {
-    static char name[] = "rootless-nss", word[16];
-    static char *const argv[] = {name, word, NULL};
     static char *const envp[] = {NULL};
     int null = open("/dev/null", O_RDWR);
-    if (null < 0 || idmap_drop() < 0 || chdir("/") < 0 ||
-        str_format(word, sizeof word, "%u", uid) < 0)
+    if (null < 0 || idmap_drop() < 0 || chdir("/") < 0)
         _exit(IDMAP_NSS_FAILED);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ||
@@ -90,12 +87,13 @@ static int read_answer(int fd, char *buf, size_t size, struct err *err)
     return err_set(err, EMSGSIZE, "the name services' answer is longer than %zu bytes", size);
 }
 
-int idmap_nss_ask(const char *helper, uid_t uid, char *ret, size_t size, struct err *err)
+/* @return length of the answer; -ENODATA: no such entry; -ENOENT: no helper; -errno else */
+static int ask(const char *const *question, char ret[IDMAP_NSS_LINE_MAX], struct err *err)
 {
-    cleanup_close int fd = open(helper, O_PATH | O_CLOEXEC);
+    cleanup_close int fd = open(IDMAP_NSS_HELPER, O_PATH | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? 0 : err_sys(err, errno, "cannot open %s", helper);
-    int r = check_helper(fd, helper, err);
+        return err_sys(err, errno, "cannot open %s", IDMAP_NSS_HELPER);
+    int r = check_helper(fd, IDMAP_NSS_HELPER, err);
     if (r < 0)
         return r;
 
@@ -106,22 +104,47 @@ int idmap_nss_ask(const char *helper, uid_t uid, char *ret, size_t size, struct 
     cleanup_close int writing = ends[1];
     pid_t child = fork();
     if (child < 0)
-        return err_sys(err, errno, "cannot start %s", helper);
+        return err_sys(err, errno, "cannot start %s", IDMAP_NSS_HELPER);
     if (child == 0)
-        run_helper(fd, writing, uid);
+        run_helper(fd, writing, (char *const *)(uintptr_t)question);
     writing = fd_close(writing);
 
-    int len = read_answer(reading, ret, size, err);
+    int len = read_answer(reading, ret, IDMAP_NSS_LINE_MAX, err);
     (void)kill(child, SIGKILL); /* it has closed its stdout, or it hangs */
     int status = 0;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
-            return err_sys(err, errno, "cannot wait for %s", helper);
+            return err_sys(err, errno, "cannot wait for %s", IDMAP_NSS_HELPER);
     if (len < 0)
         return len;
     if (WIFEXITED(status) && WEXITSTATUS(status) == IDMAP_NSS_ABSENT)
-        return 0;
-    if (len == 0)
-        return err_set(err, EIO, "the name services failed to answer for uid %u", uid);
+        return -ENODATA;
+    if (len == 0 || !WIFEXITED(status) || WEXITSTATUS(status) != IDMAP_NSS_FOUND)
+        return err_set(err, EIO, "%.*s", len, ret);
     return len;
+}
+
+int idmap_nss_passwd(uid_t uid, char ret[IDMAP_NSS_LINE_MAX], struct err *err)
+{
+    char word[16];
+    const char *const question[] = {"rootless-nss", IDMAP_NSS_PASSWD, word, NULL};
+    (void)str_format(word, sizeof word, "%u", uid);
+    int r = ask(question, ret, err);
+    if (r == -EIO)
+        return err_set(err, EIO, "the name services failed to answer for uid %u", uid);
+    return r == -ENODATA || r == -ENOENT ? 0 : r;
+}
+
+int idmap_nss_covers(const char *source, enum subid_kind kind, const char *owner, const char *map,
+                     char ret[IDMAP_NSS_LINE_MAX], struct err *err)
+{
+    const char *const question[] = {"rootless-nss",
+                                    IDMAP_NSS_COVERS,
+                                    source,
+                                    kind == SUBID_UID ? "uid" : "gid",
+                                    owner,
+                                    map,
+                                    NULL};
+    int r = ask(question, ret, err);
+    return r < 0 ? err_wrap(err, r, "the ranges of this host come from \"subid: %s\"", source) : r;
 }

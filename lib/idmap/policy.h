@@ -6,7 +6,8 @@
  *  2. The caller's gid is the primary one of its passwd entry, unless GRANT_AUX_GROUP_SUBIDS is
  *     set. (A uid without passwd entry has no primary group to compare with.)
  *  3. Every extent's outer side lies within ranges that the sub-id file gives the caller, laid end
- *     to end, or is one id: the caller's own.
+ *     to end, or is one id: the caller's own. Where nsswitch.conf names a plug-in for subid, that
+ *     is asked instead of the file (and decides itself about ranges laid end to end).
  *
  * What an extent is called inside the namespace is no concern of the host's.
  */
@@ -25,11 +26,11 @@ int idmap_policy_target(const struct idmap_caller *caller, int etc_fd, uid_t tar
                         gid_t target_gid, struct err *err);
 /**
  * Rule 3.
- * @param etc_fd       holds "subuid" and "subgid"
- * @param ret_granted  whether some extent stems from the file. If none does (own gid only), the
+ * @param etc_fd       holds "nsswitch.conf", "subuid" and "subgid"
+ * @param ret_granted  whether some extent stems from the source. If none does (own gid only), the
  *                     namespace must lose setgroups(2): nobody said that the caller may leave its
  *                     groups (CVE-2018-7169).
- * @return 0; -EPERM naming the extent and what the file does grant; -errno of reading the file
+ * @return 0; -EPERM naming the extent and what the file does grant; -errno: no answer
  */
 int idmap_policy_extents(const struct idmap_caller *caller, int etc_fd, enum subid_kind kind,
                          const struct idmap_extents *extents, bool *ret_granted, struct err *err);

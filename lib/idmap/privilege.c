@@ -90,6 +90,7 @@ int idmap_begin(enum subid_kind kind, struct idmap_privilege *ret, struct err *e
         r = set_caps(permitted & needed_caps(kind, true), 0);
     if (r < 0)
         return err_sys(err, -r, "Could not set caps");
+    ret->capable = permitted & needed_caps(kind, false);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_sys(err, errno, "cannot become undumpable");
     return 0;
@@ -128,7 +129,7 @@ int idmap_raise(const struct idmap_privilege *privilege, bool maps_root, struct 
     if (r < 0)
         return err_sys(err, -r, "Could not get caps");
     uint32_t needed = permitted & needed_caps(privilege->kind, maps_root);
-    if (!(needed & needed_caps(privilege->kind, false)))
+    if (!privilege->capable)
         return explain_missing(privilege, err);
     r = set_caps(needed, needed);
     return r < 0 ? err_sys(err, -r, "Could not set caps") : 0;

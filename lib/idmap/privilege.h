@@ -22,6 +22,7 @@ struct err;
 /** What idmap_begin() found; needed for a helpful message should the capability be missing. */
 struct idmap_privilege {
     enum subid_kind kind;
+    bool capable;          /**< the process has the capability that every map of its kind needs */
     bool had_no_new_privs; /**< the caller had set no_new_privs, so the file's bits were ignored */
 };
 

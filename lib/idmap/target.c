@@ -5,30 +5,38 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/str.h"
-#include "lib/idmap/extent.h"
+
+static bool whole_number(const char *word, int *ret)
+{
+    struct cursor c = cursor_of(word);
+    uint64_t value = 0;
+    if (!cursor_u64(&c, 10, INT_MAX, &value) || !cursor_done(&c))
+        return false;
+    *ret = (int)value;
+    return true;
+}
 
 int idmap_target_parse(const char *word, struct idmap_target *ret, struct err *err)
 {
-    uint64_t value = 0;
     const char *number = str_after(word, "fd:");
-    if (number) {
-        if (idmap_number(number, 10, INT_MAX, &value) < 0)
-            return err_set(err, EINVAL, "\"%s\" is not fd: and the number of an open fd", word);
-        *ret = (struct idmap_target){.pid = -1, .fd = (int)value};
-        return 0;
-    }
-    if (idmap_number(word, 10, INT_MAX, &value) < 0 || value == 0)
+    *ret = (struct idmap_target){.pid = -1, .fd = -1};
+    if (number)
+        return whole_number(number, &ret->fd)
+                   ? 0
+                   : err_set(err, EINVAL, "\"%s\" is not fd: and the number of an open fd", word);
+    if (!whole_number(word, &ret->pid) || ret->pid == 0)
         return err_set(err, EINVAL, "\"%s\" is not a process id", word);
-    *ret = (struct idmap_target){.pid = (pid_t)value, .fd = -1};
     return 0;
 }
 

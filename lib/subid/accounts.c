@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/subid/line.h"
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "lib/base/parse.h"
+#include "lib/base/cursor.h"
 
 static bool is_blank(char ch)
 {

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/base/cursor.h"
+
 struct err;
 
 /** Room for a source's name; shadow takes at most 50 characters. */
@@ -24,4 +26,4 @@ struct err;
 int subid_source_read(int etc_fd, char ret[SUBID_SOURCE_MAX], struct err *err);
 /** The same out of text. @return false on a name that cannot be a plug-in's (it is left in @p ret
  *  as far as it fits) */
-bool subid_source_parse(const char *text, size_t len, char ret[SUBID_SOURCE_MAX]);
+bool subid_source_parse(struct cursor text, char ret[SUBID_SOURCE_MAX]);

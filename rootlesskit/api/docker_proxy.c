@@ -20,6 +20,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/fdflag.h"
 #include "lib/base/file.h"
 #include "lib/base/parse.h"
 #include "lib/base/proc.h"
@@ -226,7 +227,7 @@ int main(int argc, char **argv)
     json_t *info = NULL;
     sigset_t wanted;
     cli_begin("rootlesskit-docker-proxy", RESULT_FD + 1);
-    if (fd_set_cloexec(RESULT_FD, 0) < 0) {
+    if (fdflag_cloexec(RESULT_FD, 0) < 0) {
         cli_error("fd 3 is not open: it is dockerd that runs this, as its --userland-proxy-path");
         return CLI_FAILED;
     }

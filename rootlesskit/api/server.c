@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base/err.h"
-#include "lib/base/fd.h"
+#include "lib/base/fdflag.h"
 #include "lib/base/msg.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
@@ -303,8 +303,8 @@ int main(void)
         cli_error("it is started by rootlesskit, with its sockets, and not by hand");
         return CLI_FAILED;
     }
-    (void)fd_set_cloexec(CONTROL_LISTEN_FD, 1);
-    (void)fd_set_cloexec(CONTROL_FD, 1);
+    (void)fdflag_cloexec(CONTROL_LISTEN_FD, 1);
+    (void)fdflag_cloexec(CONTROL_FD, 1);
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL, 0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, CONTROL_LISTEN_FD,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,

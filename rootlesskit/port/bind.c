@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "rootlesskit/port/spec.h"
 

@@ -5,8 +5,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 
 #define FORM "[PARENTIP:]PARENTPORT:[CHILDIP:]CHILDPORT/PROTO, as in 127.0.0.1:8080:80/tcp"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/parse.h"
 

@@ -1,10 +1,11 @@
 #!/bin/bash
 # What the programs hold and when; what they say when they hold nothing; how unknown users are found.
-# Further arguments: the built rootless-nss and the folder in which it is looked for.
+# Further arguments: the built rootless-nss, the folder in which it is looked for, and a plug-in for
+# subordinate ids.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
-nss=$3 libexec=$4
+nss=$3 libexec=$4 plugin=$5
 
 echo "rltest-alice:100000:65536" >/etc/subuid
 echo "rltest-alice:100000:65536" >/etc/subgid
@@ -107,10 +108,12 @@ cat >"/etc/userdb/rltest-ldapy.user" <<END
 END
 ln -s rltest-ldapy.user /etc/userdb/$ldapy.user
 echo "rltest-ldapy:800000:100" >>/etc/subuid
+if ! lay_over "$libexec"; then
+    skip "what the helper answers" "cannot put rootless-nss into $libexec"
+    done_testing
+fi
 if ! getent passwd $ldapy | grep -q "^rltest-ldapy:.*:$ldapy:$ldapy:"; then
     skip "users of a name service" "no nss-systemd that reads /etc/userdb"
-elif ! lay_over "$libexec"; then
-    skip "users of a name service" "cannot put rootless-nss into $libexec"
 else
     start_target $ldapy
     check "a user of a name service, no helper installed" uid_map 1 "" "grants the nameless user" \
@@ -141,4 +144,67 @@ else
         report "$bad" "the helper is run without a capability and without environment" "$line"
     fi
 fi
+
+# Ranges from a plug-in that nsswitch.conf names. It is found as any library is: by ldconfig's cache.
+install -m 711 "$nss" "$libexec/rootless-nss"
+mkdir -p "$work/lib" /etc/ld.so.conf.d
+cp "$plugin" "$work/lib/"
+echo "$work/lib" >/etc/ld.so.conf.d/rltest.conf
+ldconfig
+sed -i '/^subid:/d' /etc/nsswitch.conf
+echo "subid: rltest files" >>/etc/nsswitch.conf
+start_target $alice
+check "a plug-in's ranges, uids" uid_map 0 "0 $alice 1; 1 500000 1000; 1001 600000 10" "" \
+    as $alice "$newuidmap" "$target" 0 $alice 1 1 500000 1000 1001 600000 10
+check "a plug-in's ranges, gids" gid_map 0 "0 $alice 1; 1 500000 1000" "" \
+    as $alice "$newgidmap" "$target" 0 $alice 1 1 500000 1000
+is "granted gids leave setgroups as it is" "$(cat "/proc/$target/setgroups")" allow
+start_target $alice
+check "with a plug-in the files count for nothing" uid_map 1 "" 'subid: rltest" (/etc/nsswitch.conf) does not grant' \
+    as $alice "$newuidmap" "$target" 0 100000 1
+check "one id too many" uid_map 1 "" 'does not grant' as $alice "$newuidmap" "$target" 0 500000 1001
+check "a helper without open files answers nothing" uid_map 1 "" 'Too many open files' \
+    as $alice sh -c "ulimit -n 3; exec $newuidmap $target 0 100000 1"
+check "one's own gid without a grant loses setgroups" gid_map 0 "0 $alice 1" "" \
+    as $alice "$newgidmap" "$target" 0 $alice 1
+is "as the kernel wants it" "$(cat "/proc/$target/setgroups")" deny
+start_target $bob
+check "a plug-in without connection" uid_map 1 "" 'has no connection to its server' \
+    as $bob "$newuidmap" "$target" 0 500000 1
+start_target $alice
+as $alice sh -c "ulimit -v 3000; exec $newuidmap $target 0 100000 1" >/dev/null 2>&1 || true
+is "a caller's limits do not bring the files back" "$(map_of uid_map)" ""
+sed -i 's/^subid:.*/subid: rltest-missing/' /etc/nsswitch.conf
+check "a plug-in that is not there" uid_map 1 "" 'cannot load the plug-in that "subid: rltest-missing"' \
+    as $alice "$newuidmap" "$target" 0 100000 1
+sed -i 's/^subid:.*/subid: ..\/rltest/' /etc/nsswitch.conf
+check "a source that is a path" uid_map 1 "" 'names no source' \
+    as $alice "$newuidmap" "$target" 0 100000 1
+sed -i 's/^subid:.*/subid: files rltest/' /etc/nsswitch.conf
+start_target $alice
+check "the files, named" uid_map 0 "0 100000 1" "" as $alice "$newuidmap" "$target" 0 100000 1
+
+# What is refused is in the system log. /dev is everybody's, so a private one is laid over it.
+mkdir "$work/logdev"
+for node in null zero urandom; do
+    touch "$work/logdev/$node"
+    mount --bind "/dev/$node" "$work/logdev/$node"
+done
+mount --rbind "$work/logdev" /dev
+python3 -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/dev/log")
+os.chmod("/dev/log", 0o666)
+s.settimeout(20)
+print(s.recv(4096).decode())
+' >"$work/log" &
+logger=$!
+wait_for 10 test -S /dev/log
+start_target $alice
+check "a refusal with a log" uid_map 1 "" "not allowed" as $alice "$newuidmap" "$target" 0 100000 1 9 9 1
+check "what is granted is not logged" uid_map 0 "0 100000 1" "" as $alice "$newuidmap" "$target" 0 100000 1
+wait $logger || true
+like "names who, what and why" "$(cat "$work/log")" \
+    "^<84>newuidmap\[[0-9]+\]: refused uid $alice: uid range \[9-10\) -> \[9-10\) not allowed"
 done_testing
