@@ -8,8 +8,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "rootless-setup/check/probe.h"
 

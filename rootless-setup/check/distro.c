@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 
 static const struct {

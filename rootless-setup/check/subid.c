@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/subid/line.h"
 #include "lib/subid/subid.h"

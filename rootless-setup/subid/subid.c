@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 
