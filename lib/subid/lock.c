@@ -1,5 +1,6 @@
 #include "lib/subid/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,15 +9,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/subid/line.h"
 
 #define PWD_LOCK ".pwd.lock"
 #define POLL_MS 10
+#define CLOCK_SLACK_S 2 /* whole seconds, of two clocks */
 #define NAME_SIZE 64
+/* Names of ours on the way to and from the lock, before the pid of the process that made them. */
+#define OWN_PREFIX "subid.rootless-lock."
+#define AWAY_PREFIX "subid.rootless-away."
 
 /* ---- waiting ---- */
 
@@ -88,9 +95,9 @@ static int lock_pwd(struct subid_lock *lock, uint64_t deadline, struct err *err)
 
 /* ---- the links ---- */
 
-static void lock_name(char *buf, size_t size, enum subid_kind kind, const char *end)
+static void lock_name(char *buf, size_t size, enum subid_kind kind)
 {
-    (void)str_format(buf, size, "%s.%s", subid_name(kind), end);
+    (void)str_format(buf, size, "%s.lock", subid_name(kind));
 }
 
 /* The pid in a lock file; -ENOENT when the file is gone, -EINVAL when there is none in it. */
@@ -110,10 +117,48 @@ static int read_holder(int etc_fd, const char *name, pid_t *ret)
     return 0;
 }
 
-/* Our own pid in a lock that we do not hold is that of a process before us. */
-static bool is_stale(pid_t pid)
+/* When a process began, in seconds since 1970; 0 when that cannot be told. */
+static int64_t start_time(pid_t pid)
 {
-    return pid == getpid() || (kill(pid, 0) < 0 && errno == ESRCH);
+    char path[NAME_SIZE], text[1024];
+    (void)str_format(path, sizeof path, "/proc/%d/stat", pid);
+    if (file_read_into(AT_FDCWD, path, text, sizeof text, NULL) < 0)
+        return 0;
+    const char *field = strrchr(text, ')'); /* the name before it may hold anything */
+    for (int i = 3; field && i <= 22; i++)
+        field = strchr(field + 1, ' ');
+    struct cursor c = cursor_of(field ? field + 1 : "");
+    uint64_t ticks = 0;
+    struct timespec now, up;
+    long per_second = sysconf(_SC_CLK_TCK);
+    if (!cursor_u64(&c, 10, INT64_MAX, &ticks) || per_second <= 0 ||
+        clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
+        return 0;
+    return now.tv_sec - up.tv_sec + (int64_t)(ticks / (uint64_t)per_second);
+}
+
+/*
+ * After a power cut the holder's pid is soon another process's: one that began after the lock was
+ * made never held it. The clock may have been set in between, so this counts only while the record
+ * lock is ours, which every holder but shadow's --prefix has.
+ */
+static bool is_reused(const struct subid_lock *lock, const char *name, pid_t pid)
+{
+    struct stat st;
+    if (lock->pwd_fd < 0 || fstatat(lock->place->etc_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    return start_time(pid) > st.st_mtim.tv_sec + CLOCK_SLACK_S;
+}
+
+static bool is_gone(pid_t pid)
+{
+    return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* Our own pid in a lock that we do not hold is that of a process before us. */
+static bool is_stale(const struct subid_lock *lock, const char *name, pid_t pid)
+{
+    return pid == getpid() || is_gone(pid) || is_reused(lock, name, pid);
 }
 
 /*
@@ -123,7 +168,7 @@ static bool is_stale(pid_t pid)
 static int remove_stale(int etc_fd, const char *name, pid_t dead)
 {
     char away[NAME_SIZE];
-    (void)str_format(away, sizeof away, "%s.%d", name, getpid());
+    (void)str_format(away, sizeof away, AWAY_PREFIX "%d", getpid());
     if (renameat(etc_fd, name, etc_fd, away) < 0)
         return errno == ENOENT ? 0 : -errno;
     pid_t holder = 0;
@@ -152,11 +197,10 @@ static int write_pid_file(int etc_fd, const char *name)
 }
 
 /* One try. @return 0, -EEXIST (somebody's lock is there), -errno */
-static int link_once(int etc_fd, enum subid_kind kind, const char *lock_file)
+static int link_once(int etc_fd, const char *lock_file)
 {
-    char own[NAME_SIZE], pid[16];
-    (void)str_format(pid, sizeof pid, "%d", getpid());
-    lock_name(own, sizeof own, kind, pid);
+    char own[NAME_SIZE];
+    (void)str_format(own, sizeof own, OWN_PREFIX "%d", getpid());
     int r = write_pid_file(etc_fd, own);
     if (r < 0)
         return r;
@@ -188,7 +232,7 @@ static void unlink_locks(struct subid_lock *lock)
 {
     for (int kind = SUBID_GID; kind >= SUBID_UID; kind--) {
         char name[NAME_SIZE];
-        lock_name(name, sizeof name, (enum subid_kind)kind, "lock");
+        lock_name(name, sizeof name, (enum subid_kind)kind);
         if (lock->linked[kind])
             (void)unlinkat(lock->place->etc_fd, name, 0);
         lock->linked[kind] = false;
@@ -196,9 +240,10 @@ static void unlink_locks(struct subid_lock *lock)
 }
 
 /* What to make of a lock that is there. @return 0: try again; -EAGAIN: wait; -errno: give up */
-static int judge_lock(const struct subid_place *place, const char *name, pid_t *ret_holder,
+static int judge_lock(const struct subid_lock *lock, const char *name, pid_t *ret_holder,
                       struct err *err)
 {
+    const struct subid_place *place = lock->place;
     int r = read_holder(place->etc_fd, name, ret_holder);
     if (r == -ENOENT)
         return 0;
@@ -209,7 +254,7 @@ static int judge_lock(const struct subid_place *place, const char *name, pid_t *
                        place->root, name);
     if (r < 0)
         return err_sys(err, -r, "cannot read %s/etc/%s", place->root, name);
-    if (!is_stale(*ret_holder))
+    if (!is_stale(lock, name, *ret_holder))
         return -EAGAIN;
     r = remove_stale(place->etc_fd, name, *ret_holder);
     return r < 0 ? subid_place_refused(place, name, -r, err) : 0;
@@ -223,13 +268,13 @@ static int link_both(struct subid_lock *lock, const char **ret_file, pid_t *ret_
     int r = 0;
     for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
         char name[NAME_SIZE];
-        lock_name(name, sizeof name, (enum subid_kind)kind, "lock");
+        lock_name(name, sizeof name, (enum subid_kind)kind);
         *ret_file = subid_name((enum subid_kind)kind);
-        r = link_once(etc_fd, (enum subid_kind)kind, name);
+        r = link_once(etc_fd, name);
         if (r == -EEXIST) {
-            r = judge_lock(lock->place, name, ret_holder, err);
+            r = judge_lock(lock, name, ret_holder, err);
             if (r == 0)
-                r = link_once(etc_fd, (enum subid_kind)kind, name);
+                r = link_once(etc_fd, name);
             if (r == -EEXIST)
                 r = -EAGAIN; /* somebody was quicker */
         } else if (r < 0) {
@@ -240,6 +285,25 @@ static int link_both(struct subid_lock *lock, const char **ret_file, pid_t *ret_
     if (r < 0)
         unlink_locks(lock);
     return r;
+}
+
+/* Removes what processes that are gone left on their way to a lock. */
+static void sweep(int etc_fd)
+{
+    int fd = openat(etc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        (void)fd_close(fd);
+    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+        const char *digits = str_after(entry->d_name, OWN_PREFIX);
+        if (!digits)
+            digits = str_after(entry->d_name, AWAY_PREFIX);
+        uint32_t pid = 0;
+        if (digits && parse_u32("", digits, 1, INT32_MAX, &pid, NULL) == 0 && is_gone((pid_t)pid))
+            (void)unlinkat(etc_fd, entry->d_name, 0);
+    }
+    if (dir)
+        (void)closedir(dir);
 }
 
 int subid_lock_take(struct subid_lock *lock, const struct subid_place *place, unsigned wait_ms,
@@ -255,8 +319,10 @@ int subid_lock_take(struct subid_lock *lock, const struct subid_place *place, un
         pid_t holder = 0;
         block_signals(lock);
         r = link_both(lock, &file, &holder, err);
-        if (r == 0)
+        if (r == 0) {
+            sweep(place->etc_fd);
             return 0;
+        }
         unblock_signals(lock);
         if (r == -EAGAIN && now_ms() >= deadline)
             r = held_by(place, file, holder, err);
@@ -276,4 +342,17 @@ void subid_lock_release(struct subid_lock *lock)
     lock->pwd_fd = fd_close(lock->pwd_fd);
     unblock_signals(lock);
     lock->place = NULL;
+}
+
+bool subid_lock_is_held(const struct subid_place *place)
+{
+    for (int kind = SUBID_UID; kind <= SUBID_GID; kind++) {
+        char name[NAME_SIZE];
+        pid_t holder = 0;
+        lock_name(name, sizeof name, (enum subid_kind)kind);
+        int r = read_holder(place->etc_fd, name, &holder);
+        if (r == 0 ? !is_gone(holder) : r != -ENOENT)
+            return true;
+    }
+    return false;
 }

@@ -36,3 +36,5 @@ int subid_lock_take(struct subid_lock *lock, const struct subid_place *place, un
                     struct err *err);
 /** Releases what is held; safe on a lock that is not. */
 void subid_lock_release(struct subid_lock *lock);
+/** For those who take no lock: whether a living process seems to hold one of the links. */
+bool subid_lock_is_held(const struct subid_place *place);

@@ -228,6 +228,7 @@ int subid_add(int argc, char **argv)
     r = add(&work, &config, argv + 1, n, &err);
     int status = r < 0 ? cli_fail(&err, CLI_FAILED) : report(&work, &config.common);
     subid_provision_end(&work.provision);
+    subid_warn(&work.transaction);
     subid_end(&work.transaction);
     subid_accounts_free(&work.accounts);
     subid_place_close(&work.place);

@@ -110,6 +110,7 @@ int subid_del(int argc, char **argv)
     struct work work = {.place.etc_fd = -EBADF};
     r = del(&work, &config, argv + 1, n, &err);
     int status = r < 0 ? cli_fail(&err, CLI_FAILED) : report(&work, &config);
+    subid_warn(&work.transaction);
     subid_end(&work.transaction);
     subid_accounts_free(&work.accounts);
     subid_place_close(&work.place);

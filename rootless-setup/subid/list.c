@@ -130,6 +130,7 @@ int subid_list(int argc, char **argv)
         list_user(&transaction, argv[1], &listing);
     else
         list_all(&transaction, &listing);
+    subid_warn(&transaction);
     subid_end(&transaction);
     subid_place_close(&place);
     return finish(&listing, n == 1 ? argv[1] : NULL);

@@ -52,6 +52,14 @@ int subid_print_json(json_t *value)
     return r == 0 ? CLI_OK : CLI_FAILED;
 }
 
+void subid_warn(const struct subid_transaction *transaction)
+{
+    if (transaction->recovered.code != 0)
+        cli_warning("%s", transaction->recovered.msg);
+    if (transaction->unrecorded.code != 0)
+        cli_warning("%s", transaction->unrecorded.msg);
+}
+
 void subid_print_diff(const struct subid_transaction *transaction)
 {
     subid_db_diff(&transaction->db[SUBID_UID], transaction->place, stdout);

@@ -51,9 +51,12 @@ json_t *subid_text_json(const char *text, size_t len);
 json_t *subid_range_json(struct subid_range range);
 /** Prints a value and frees it. @return exit status */
 int subid_print_json(json_t *value);
+/** Prints, on stderr, what the transaction has to say beside its result. */
+void subid_warn(const struct subid_transaction *transaction);
 /** Prints the diffs of both files (dry run without --json). */
 void subid_print_diff(const struct subid_transaction *transaction);
 
 int subid_add(int argc, char **argv);
 int subid_del(int argc, char **argv);
 int subid_list(int argc, char **argv);
+int subid_undo(int argc, char **argv);

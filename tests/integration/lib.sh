@@ -7,7 +7,7 @@
 #   . "$(dirname "$0")/../lib.sh"
 #
 # The test then runs, as root, in a mount and pid namespace of its own, with a private copy of /etc
-# and private /dev/net/tun and /dev/fuse (mode 0666): users it makes never exist outside, and
+# (and /var/lib/rootless-toolkit) and private /dev/net/tun and /dev/fuse (mode 0666): users it makes never exist outside, and
 # whatever it starts ends with it. The work folder is removed from outside, even after a SIGKILL.
 #
 # Given by meson (tests/integration/meson.build): BUILD_ROOT, SOURCE_ROOT.
@@ -54,11 +54,15 @@ if [ -z "${RLTEST_INSIDE:-}" ]; then
     fi
     work=$(mktemp -d /var/tmp/rltest.XXXXXX)
     inside=
+    # A mount point for what the programs keep: theirs is not the machine's.
+    rltest_state=/var/lib/rootless-toolkit rltest_state_made=
+    if mkdir "$rltest_state" 2>/dev/null; then rltest_state_made=1; fi
     rltest_leave() {
         if [ -n "$inside" ]; then
             kill -KILL "$inside" 2>/dev/null || true
             wait "$inside" || true
         fi
+        [ -z "$rltest_state_made" ] || rmdir "$rltest_state" 2>/dev/null || true
         rm -rf --one-file-system "$work"
     }
     trap rltest_leave EXIT
@@ -249,6 +253,8 @@ rltest_private_machine() {
     mkdir "$work/dev" "$work/etc"
     cp -a /etc/. "$work/etc/"
     mount --bind "$work/etc" /etc
+    mkdir "$work/state"
+    mount --bind "$work/state" /var/lib/rootless-toolkit
     mount -t tmpfs -o mode=755,size=64k rltest-dev "$work/dev"
     for node in net/tun:200 fuse:229; do
         [ -e "/dev/${node%:*}" ] || continue
