@@ -15,6 +15,7 @@ static const struct {
     {"add", subid_add},
     {"del", subid_del},
     {"list", subid_list},
+    {"undo", subid_undo},
 };
 
 static const struct cli_program program = {
@@ -25,6 +26,7 @@ static const struct cli_program program = {
               "  add USER...              give users a range of uids and gids\n"
               "  del USER [FIRST-LAST]    take ranges back\n"
               "  list [USER]              list the ranges\n"
+              "  undo [NUMBER]            take a change back\n"
               "\nrootless-setup subid ACTION --help says more about an action.",
 };
 
@@ -38,12 +40,12 @@ int cmd_subid(int argc, char **argv)
     if (r < 0)
         return cli_fail(&err, CLI_USAGE);
     if (first == argc) {
-        cli_error("subid: an action is missing: add, del or list");
+        cli_error("subid: an action is missing: add, del, list or undo");
         return CLI_USAGE;
     }
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         if (str_equal(argv[first], actions[i].name))
             return actions[i].run(argc - first, argv + first);
-    cli_error("subid: unknown action \"%s\", it must be add, del or list", argv[first]);
+    cli_error("subid: unknown action \"%s\", it must be add, del, list or undo", argv[first]);
     return CLI_USAGE;
 }

@@ -101,12 +101,14 @@ static int list_numbers(struct subid_records *records, DIR *dir, struct err *err
 }
 
 /* Takes the folder over. */
-static int read_folder(struct subid_records *records, int take_dir_fd, struct err *err)
+static int read_folder(struct subid_records *records, const struct subid_place *place,
+                       int take_dir_fd, struct err *err)
 {
-    *records = (struct subid_records){.dir_fd = take_dir_fd};
+    *records = (struct subid_records){.place = place, .dir_fd = take_dir_fd};
     int fd = openat(take_dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    int r = dir ? list_numbers(records, dir, err) : err_sys(err, errno, "cannot list %s", FOLDER);
+    int r = dir ? list_numbers(records, dir, err)
+                : err_sys(err, errno, "cannot list %s" FOLDER, place->root);
     if (dir)
         (void)closedir(dir);
     else
@@ -119,11 +121,11 @@ static int read_folder(struct subid_records *records, int take_dir_fd, struct er
 int subid_records_open(struct subid_records *records, const struct subid_place *place,
                        struct err *err)
 {
-    *records = (struct subid_records){.dir_fd = -EBADF};
+    *records = (struct subid_records){.place = place, .dir_fd = -EBADF};
     int fd = open_folder(place, false, err);
     if (fd == -ENOENT)
         return 0;
-    return fd < 0 ? fd : read_folder(records, fd, err);
+    return fd < 0 ? fd : read_folder(records, place, fd, err);
 }
 
 void subid_records_close(struct subid_records *records)
@@ -153,7 +155,7 @@ int subid_records_read(const struct subid_records *records, uint32_t number,
         return err_set(err, ENOENT, "there is no change %" PRIu32 " on record", number);
     if (r == 0)
         r = subid_change_parse(ret, text, len, err);
-    return r < 0 ? err_wrap(err, r, FOLDER "/%s", name) : 0;
+    return r < 0 ? err_wrap(err, r, "%s" FOLDER "/%s", records->place->root, name) : 0;
 }
 
 /* ---- a new one ---- */
@@ -196,10 +198,9 @@ int subid_record_put(const struct subid_place *place, uint32_t number, const cha
     if (r < 0)
         return failed(place, -r, err);
     struct subid_records records;
-    r = read_folder(&records, take_fd(&fd), err);
-    if (r < 0)
-        return r;
-    remove_oldest(&records);
-    subid_records_close(&records);
+    if (read_folder(&records, place, take_fd(&fd), NULL) == 0) {
+        remove_oldest(&records);
+        subid_records_close(&records);
+    }
     return 0;
 }

@@ -18,8 +18,9 @@ struct err;
 #define SUBID_RECORDS_MAX 64
 
 struct subid_records {
-    int dir_fd;        /**< -EBADF: there is no folder */
-    uint32_t *numbers; /**< ascending */
+    const struct subid_place *place; /**< borrowed */
+    int dir_fd;                      /**< -EBADF: there is no folder */
+    uint32_t *numbers;               /**< ascending */
     size_t n;
 };
 
