@@ -6,9 +6,10 @@
 #   # shellcheck source=../lib.sh
 #   . "$(dirname "$0")/../lib.sh"
 #
-# The test then runs, as root, in a mount and pid namespace of its own, with a private copy of /etc
-# (and /var/lib/rootless-toolkit) and private /dev/net/tun and /dev/fuse (mode 0666): users it makes never exist outside, and
-# whatever it starts ends with it. The work folder is removed from outside, even after a SIGKILL.
+# The test then runs, as root, in a mount and pid namespace of its own, with a private copy of /etc,
+# an empty /var/lib/rootless-toolkit, and private /dev/net/tun and /dev/fuse (mode 0666): users it
+# makes never exist outside, and whatever it starts ends with it. The work folder is removed from
+# outside, even after a SIGKILL.
 #
 # Given by meson (tests/integration/meson.build): BUILD_ROOT, SOURCE_ROOT.
 #
