@@ -70,7 +70,8 @@ int subid_plugin_open(struct subid_plugin *plugin, const char *name, struct err 
     if (!abi)
         return err_set(err, ENOMEM, "no memory for the plug-in %s", file);
     plugin->abi = abi;
-    plugin->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    /* never unmapped: a plug-in may have left thread-exit handlers (SSSD does) */
+    plugin->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     int r = 0;
     if (!plugin->handle)
         r = err_set(err, ENOENT,

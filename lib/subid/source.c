@@ -1,0 +1,303 @@
+#include "lib/subid/source.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+#include "lib/subid/line.h"
+
+#define TEXT_MAX (64u << 20) /* a million lines fit */
+#define NSS_ROOM 65536       /* for one passwd entry */
+#define NAMES_MAX 64         /* login names of one uid */
+
+/* A file's text; owned. */
+struct text {
+    char *bytes;
+    size_t len;
+};
+
+struct name {
+    const char *bytes;
+    size_t len;
+};
+
+/* ---- the user ---- */
+
+struct user {
+    bool has_uid;
+    uid_t uid;
+    char name[SUBID_LINE_MAX];      /* "" when the uid has none */
+    struct name aliases[NAMES_MAX]; /* point into the text of passwd */
+    size_t n_aliases;
+};
+
+/* @param name  NULL: by uid. @return true with the entry, whose strings are in @p room */
+static bool find_passwd(const char *name, uid_t uid, struct passwd *ret, char room[NSS_ROOM])
+{
+    struct passwd *found = NULL;
+    int r = name ? getpwnam_r(name, ret, room, NSS_ROOM, &found)
+                 : getpwuid_r(uid, ret, room, NSS_ROOM, &found);
+    return r == 0 && found;
+}
+
+/* A number is a uid and never a name, as in the files. */
+static struct user resolve(const char *word)
+{
+    char room[NSS_ROOM];
+    struct passwd pw;
+    struct user user = {.has_uid = false};
+    bool is_uid = subid_owner_uid(word, strlen(word), &user.uid);
+    user.has_uid = is_uid;
+    if (!find_passwd(is_uid ? NULL : word, user.uid, &pw, room)) {
+        if (!is_uid)
+            (void)str_copy(user.name, sizeof user.name, word);
+        return user;
+    }
+    user.has_uid = true;
+    user.uid = pw.pw_uid;
+    (void)str_copy(user.name, sizeof user.name, pw.pw_name);
+    return user;
+}
+
+static struct cursor take_line(struct cursor *text)
+{
+    const char *start = NULL;
+    size_t len = 0;
+    cursor_until(text, '\n', &start, &len);
+    (void)cursor_char(text, '\n');
+    return (struct cursor){.p = start, .end = start + len};
+}
+
+static void take_alias(struct user *user, struct cursor line)
+{
+    struct name name = {0}, password = {0};
+    uint64_t uid = 0;
+    cursor_until(&line, ':', &name.bytes, &name.len);
+    if (!cursor_char(&line, ':'))
+        return;
+    cursor_until(&line, ':', &password.bytes, &password.len);
+    if (cursor_char(&line, ':') && cursor_u64(&line, 10, UINT32_MAX, &uid) && uid == user->uid &&
+        user->n_aliases < NAMES_MAX)
+        user->aliases[user->n_aliases++] = name;
+}
+
+static void find_aliases(struct user *user, const struct text *passwd)
+{
+    struct cursor at = {.p = passwd->bytes, .end = passwd->bytes + passwd->len};
+    while (user->has_uid && !cursor_done(&at))
+        take_alias(user, take_line(&at));
+}
+
+static bool is_name(struct name name, const char *owner, size_t len)
+{
+    return name.len == len && memcmp(name.bytes, owner, len) == 0;
+}
+
+static bool is_user(const struct user *user, const char *owner, size_t len)
+{
+    uid_t uid = 0;
+    if (subid_owner_uid(owner, len, &uid))
+        return uid == user->uid;
+    if (is_name((struct name){user->name, strlen(user->name)}, owner, len))
+        return true;
+    for (size_t i = 0; i < user->n_aliases; i++)
+        if (is_name(user->aliases[i], owner, len))
+            return true;
+    return false;
+}
+
+/* ---- the files ---- */
+
+static int read_text(const struct subid_place *place, enum subid_kind kind, struct text *ret,
+                     struct err *err)
+{
+    cleanup_close int fd = subid_open(place->etc_fd, kind, err);
+    if (fd < 0)
+        return fd;
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "cannot stat %s", subid_path(kind));
+    if (st.st_size > TEXT_MAX)
+        return err_set(err, EFBIG, "%s is larger than %u bytes", subid_path(kind), TEXT_MAX);
+    cleanup_free char *bytes = malloc((size_t)st.st_size + 1);
+    if (!bytes)
+        return err_set(err, ENOMEM, "no memory for %s", subid_path(kind));
+    ssize_t n = file_read_full(fd, bytes, (size_t)st.st_size);
+    if (n < 0)
+        return err_sys(err, (int)-n, "cannot read %s", subid_path(kind));
+    *ret = (struct text){.bytes = bytes, .len = (size_t)n};
+    bytes = NULL;
+    return 0;
+}
+
+/* Called once a line that is a range. @return 0 to go on, -errno */
+typedef int line_fn(const struct subid_line *line, void *arg, struct err *err);
+
+static int each_line(const struct text *text, line_fn *fn, void *arg, struct err *err)
+{
+    struct cursor at = {.p = text->bytes, .end = text->bytes + text->len};
+    int r = 0;
+    while (!cursor_done(&at) && r == 0) {
+        struct cursor line = take_line(&at);
+        struct subid_line parsed;
+        if (subid_line_parse(line.p, (size_t)(line.end - line.p), &parsed))
+            r = fn(&parsed, arg, err);
+    }
+    return r;
+}
+
+struct found_ranges {
+    const struct user *user;
+    struct subid_range *items;
+    size_t n, room;
+};
+
+static int take_range(const struct subid_line *line, void *arg, struct err *err)
+{
+    struct found_ranges *found = arg;
+    if (!is_user(found->user, line->owner, line->owner_len))
+        return 0;
+    if (found->n == found->room) {
+        size_t room = found->room ? found->room * 2 : 16;
+        struct subid_range *grown = reallocarray(found->items, room, sizeof *grown);
+        if (!grown)
+            return err_set(err, ENOMEM, "no memory for %zu ranges", room);
+        found->items = grown;
+        found->room = room;
+    }
+    found->items[found->n++] = (struct subid_range){.start = line->start, .count = line->count};
+    return 0;
+}
+
+static int file_ranges(const struct subid_place *place, enum subid_kind kind, struct user *user,
+                       struct subid_range **ret, struct err *err)
+{
+    struct text text = {0}, passwd = {0};
+    int r = read_text(place, kind, &text, err);
+    if (r < 0)
+        return r;
+    if (file_read(place->etc_fd, "passwd", TEXT_MAX, &passwd.bytes, &passwd.len, NULL) == 0)
+        find_aliases(user, &passwd);
+    struct found_ranges found = {.user = user};
+    if (user->has_uid)
+        r = each_line(&text, take_range, &found, err);
+    free(passwd.bytes);
+    free(text.bytes);
+    if (r < 0 || found.n == 0) {
+        free(found.items);
+        return r;
+    }
+    *ret = found.items;
+    return (int)found.n;
+}
+
+struct found_owners {
+    uint32_t id;
+    uid_t *items;
+    size_t n, room;
+};
+
+static int add_owner(struct found_owners *found, uid_t uid, struct err *err)
+{
+    for (size_t i = 0; i < found->n; i++)
+        if (found->items[i] == uid)
+            return 0;
+    if (found->n == found->room) {
+        size_t room = found->room ? found->room * 2 : 16;
+        uid_t *grown = reallocarray(found->items, room, sizeof *grown);
+        if (!grown)
+            return err_set(err, ENOMEM, "no memory for %zu owners", room);
+        found->items = grown;
+        found->room = room;
+    }
+    found->items[found->n++] = uid;
+    return 0;
+}
+
+static int take_owner(const struct subid_line *line, void *arg, struct err *err)
+{
+    struct found_owners *found = arg;
+    char owner[SUBID_LINE_MAX], room[NSS_ROOM];
+    struct passwd pw;
+    uid_t uid = 0;
+    if (found->id < line->start || found->id - line->start >= line->count)
+        return 0;
+    if (subid_owner_uid(line->owner, line->owner_len, &uid))
+        return add_owner(found, uid, err);
+    (void)str_format(owner, sizeof owner, "%.*s", (int)line->owner_len, line->owner);
+    return find_passwd(owner, 0, &pw, room) ? add_owner(found, pw.pw_uid, err) : 0;
+}
+
+static int file_owners(const struct subid_place *place, enum subid_kind kind, uint32_t id,
+                       uid_t **ret, struct err *err)
+{
+    struct text text = {0};
+    struct found_owners found = {.id = id};
+    int r = read_text(place, kind, &text, err);
+    if (r == 0)
+        r = each_line(&text, take_owner, &found, err);
+    free(text.bytes);
+    if (r < 0 || found.n == 0) {
+        free(found.items);
+        return r;
+    }
+    *ret = found.items;
+    return (int)found.n;
+}
+
+/* ---- files or plug-in ---- */
+
+int subid_source_open(struct subid_source *source, const struct subid_place *place, struct err *err)
+{
+    char name[SUBID_SOURCE_MAX];
+    *source = (struct subid_source){.place = place};
+    int r = subid_source_read(place->etc_fd, name, err);
+    if (r < 0 || name[0] == '\0')
+        return r;
+    (void)str_format(source->where, sizeof source->where, "the source \"%s\" of nsswitch.conf",
+                     name);
+    return subid_plugin_open(&source->plugin, name, err);
+}
+
+void subid_source_close(struct subid_source *source)
+{
+    subid_plugin_close(&source->plugin);
+}
+
+bool subid_source_is_files(const struct subid_source *source)
+{
+    return source->where[0] == '\0';
+}
+
+const char *subid_source_where(const struct subid_source *source, enum subid_kind kind)
+{
+    return subid_source_is_files(source) ? subid_path(kind) : source->where;
+}
+
+int subid_source_ranges(const struct subid_source *source, enum subid_kind kind, const char *user,
+                        struct subid_range **ret, struct err *err)
+{
+    struct user resolved = resolve(user);
+    *ret = NULL;
+    if (subid_source_is_files(source))
+        return file_ranges(source->place, kind, &resolved, ret, err);
+    return subid_plugin_ranges(&source->plugin, kind, resolved.name[0] ? resolved.name : user, ret,
+                               err);
+}
+
+int subid_source_owners(const struct subid_source *source, enum subid_kind kind, uint32_t id,
+                        uid_t **ret, struct err *err)
+{
+    *ret = NULL;
+    if (subid_source_is_files(source))
+        return file_owners(source->place, kind, id, ret, err);
+    return subid_plugin_owners(&source->plugin, kind, id, ret, err);
+}
