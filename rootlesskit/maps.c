@@ -16,7 +16,7 @@
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
-#include "lib/subid/subid.h"
+#include "lib/subid/source.h"
 
 #define NUMBER_MAX 11 /* "4294967295" and its NUL */
 #define WORDS_MAX (2 + 3 * (2 * SUBID_RANGES_MAX + 1) + 1)
@@ -62,22 +62,28 @@ static uint32_t add_range(struct mapper *mapper, uint32_t inside, struct subid_r
     return add_extent(mapper, inside, own + 1, end - own - 1);
 }
 
-static int no_ranges(enum subid_kind kind, const char *user, struct err *err)
+static int no_ranges(const struct subid_source *source, enum subid_kind kind, const char *user,
+                     struct err *err)
 {
+    const char *what = kind == SUBID_UID ? "uids" : "gids";
+    if (!subid_source_is_files(source))
+        return err_set(err, ENOENT, "no subordinate %s for user %s (uid %u) in %s", what, user,
+                       getuid(), subid_source_where(source, kind));
     return err_set(err, ENOENT,
                    "no subordinate %s for user %s (uid %u) in %s; add some with: sudo "
                    "rootless-setup subid add %s",
-                   kind == SUBID_UID ? "uids" : "gids", user, getuid(), subid_path(kind), user);
+                   what, user, getuid(), subid_path(kind), user);
 }
 
-static int fill(struct mapper *mapper, pid_t child, int etc_fd, const char *user, struct err *err)
+static int fill(struct mapper *mapper, pid_t child, const struct subid_source *source,
+                const char *user, struct err *err)
 {
     struct subid_range ranges[SUBID_RANGES_MAX];
-    int n = subid_ranges(etc_fd, mapper->kind, user, getuid(), ranges, SUBID_RANGES_MAX, err);
+    int n = subid_source_grants(source, mapper->kind, user, getuid(), ranges, err);
     if (n < 0 && n != -ENOENT)
         return n;
     if (n <= 0)
-        return no_ranges(mapper->kind, user, err);
+        return no_ranges(source, mapper->kind, user, err);
     uint32_t own = mapper->kind == SUBID_UID ? getuid() : getgid();
     mapper->words[mapper->n++] = mapper->program;
     add_number(mapper, (uint32_t)child);
@@ -86,7 +92,7 @@ static int fill(struct mapper *mapper, pid_t child, int etc_fd, const char *user
         if (ranges[i].count > UINT32_MAX - inside)
             return err_set(err, ERANGE,
                            "user %s has more subordinate ids in %s than a user namespace can hold",
-                           user, subid_path(mapper->kind));
+                           user, subid_source_where(source, mapper->kind));
         inside = add_range(mapper, inside, ranges[i], own);
     }
     return 0;
@@ -141,23 +147,33 @@ static int finish(struct mapper *mapper, struct err *err)
     return -EPERM;
 }
 
+/* Both command lines, whole, before either program starts. */
+static int fill_both(struct mapper mappers[2], pid_t child, struct err *err)
+{
+    char user[256];
+    struct subid_place place;
+    struct subid_source source = {0};
+    const struct passwd *pw = getpwuid(getuid());
+    if (!pw || str_copy(user, sizeof user, pw->pw_name) < 0)
+        (void)str_format(user, sizeof user, "%u", getuid());
+    int r = subid_place_open(&place, NULL, err);
+    if (r < 0)
+        return r;
+    r = subid_source_open(&source, &place, err);
+    for (int i = 0; i < 2 && r >= 0; i++)
+        r = fill(&mappers[i], child, &source, user, err);
+    subid_source_close(&source);
+    subid_place_close(&place);
+    return r;
+}
+
 int maps_write(pid_t child, struct err *err)
 {
     struct mapper mappers[2] = {
         {.kind = SUBID_UID, .program = "newuidmap"},
         {.kind = SUBID_GID, .program = "newgidmap"},
     };
-    cleanup_close int etc_fd = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (etc_fd < 0)
-        return err_sys(err, errno, "cannot open /etc");
-    char user[256];
-    const struct passwd *pw = getpwuid(getuid());
-    if (!pw || str_copy(user, sizeof user, pw->pw_name) < 0)
-        (void)str_format(user, sizeof user, "%u", getuid());
-
-    int r = 0;
-    for (int i = 0; i < 2 && r >= 0; i++)
-        r = fill(&mappers[i], child, etc_fd, user, err);
+    int r = fill_both(mappers, child, err);
     for (int i = 0; i < 2 && r >= 0; i++)
         r = start(&mappers[i], err);
     for (int i = 0; i < 2; i++) {

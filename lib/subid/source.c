@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
-#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/subid/line.h"
 
@@ -67,15 +67,6 @@ static struct user resolve(const char *word)
     return user;
 }
 
-static struct cursor take_line(struct cursor *text)
-{
-    const char *start = NULL;
-    size_t len = 0;
-    cursor_until(text, '\n', &start, &len);
-    (void)cursor_char(text, '\n');
-    return (struct cursor){.p = start, .end = start + len};
-}
-
 static void take_alias(struct user *user, struct cursor line)
 {
     struct name name = {0}, password = {0};
@@ -92,8 +83,9 @@ static void take_alias(struct user *user, struct cursor line)
 static void find_aliases(struct user *user, const struct text *passwd)
 {
     struct cursor at = {.p = passwd->bytes, .end = passwd->bytes + passwd->len};
-    while (user->has_uid && !cursor_done(&at))
-        take_alias(user, take_line(&at));
+    struct cursor line;
+    while (user->has_uid && cursor_line(&at, &line))
+        take_alias(user, line);
 }
 
 static bool is_name(struct name name, const char *owner, size_t len)
@@ -144,9 +136,9 @@ typedef int line_fn(const struct subid_line *line, void *arg, struct err *err);
 static int each_line(const struct text *text, line_fn *fn, void *arg, struct err *err)
 {
     struct cursor at = {.p = text->bytes, .end = text->bytes + text->len};
+    struct cursor line;
     int r = 0;
-    while (!cursor_done(&at) && r == 0) {
-        struct cursor line = take_line(&at);
+    while (r == 0 && cursor_line(&at, &line)) {
         struct subid_line parsed;
         if (subid_line_parse(line.p, (size_t)(line.end - line.p), &parsed))
             r = fn(&parsed, arg, err);
@@ -291,6 +283,20 @@ int subid_source_ranges(const struct subid_source *source, enum subid_kind kind,
         return file_ranges(source->place, kind, &resolved, ret, err);
     return subid_plugin_ranges(&source->plugin, kind, resolved.name[0] ? resolved.name : user, ret,
                                err);
+}
+
+int subid_source_grants(const struct subid_source *source, enum subid_kind kind, const char *name,
+                        uid_t uid, struct subid_range ret[SUBID_RANGES_MAX], struct err *err)
+{
+    if (subid_source_is_files(source))
+        return subid_ranges(source->place->etc_fd, kind, name, uid, ret, SUBID_RANGES_MAX, err);
+    cleanup_free struct subid_range *found = NULL;
+    int n = subid_plugin_ranges(&source->plugin, kind, name, &found, err);
+    if (n > SUBID_RANGES_MAX)
+        n = SUBID_RANGES_MAX;
+    if (n > 0)
+        memcpy(ret, found, (size_t)n * sizeof *found);
+    return n;
 }
 
 int subid_source_owners(const struct subid_source *source, enum subid_kind kind, uint32_t id,

@@ -44,6 +44,13 @@ const char *subid_source_where(const struct subid_source *source, enum subid_kin
 int subid_source_ranges(const struct subid_source *source, enum subid_kind kind, const char *user,
                         struct subid_range **ret, struct err *err);
 /**
+ * What newuidmap and newgidmap grant a user, as many ranges as a map can have: of the files, the
+ * lines of the one name and of the uid.
+ * @return how many; -ENOENT as above; -errno
+ */
+int subid_source_grants(const struct subid_source *source, enum subid_kind kind, const char *name,
+                        uid_t uid, struct subid_range ret[SUBID_RANGES_MAX], struct err *err);
+/**
  * The uids of those whose ranges hold @p id, each once; owners that are no users any more have
  * none. @param ret  as above. @return how many, or -errno as above
  */

@@ -17,7 +17,7 @@
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
-#include "lib/subid/subid.h"
+#include "lib/subid/source.h"
 #include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/probe.h"
 
@@ -54,8 +54,15 @@ static void fill(struct request *request, const char *program, pid_t target, enu
                  const struct check_subject *subject)
 {
     static struct subid_range ranges[SUBID_RANGES_MAX];
-    cleanup_close int etc_fd = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int n = subid_ranges(etc_fd, kind, subject->name, subject->uid, ranges, SUBID_RANGES_MAX, NULL);
+    struct subid_place place;
+    struct subid_source source = {0};
+    int n = subid_place_open(&place, NULL, NULL);
+    if (n == 0)
+        n = subid_source_open(&source, &place, NULL);
+    if (n == 0)
+        n = subid_source_grants(&source, kind, subject->name, subject->uid, ranges, NULL);
+    subid_source_close(&source);
+    subid_place_close(&place);
     uint32_t own = kind == SUBID_UID ? geteuid() : getegid();
     request->words[request->n++] = program;
     add_number(request, (uint32_t)target);

@@ -13,7 +13,7 @@
 #include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/subid/line.h"
-#include "lib/subid/subid.h"
+#include "lib/subid/source.h"
 #include "rootless-setup/check/probe.h"
 #include "rootless-setup/check/quote.h"
 
@@ -25,7 +25,8 @@
 struct side {
     enum subid_kind kind;
     struct subid_range ranges[SUBID_RANGES_MAX];
-    int n; /* -errno: unreadable */
+    int n;             /* -errno: unreadable */
+    const char *where; /* the file, or the plug-in in its place */
     uint64_t total;
     bool shared; /* with somebody else: only new ranges help */
 };
@@ -56,13 +57,12 @@ static void check_amount(struct side *side, const struct check_subject *subject,
         side->total += side->ranges[i].count;
     if (side->n == 0 || side->n == -ENOENT)
         check_cause(result, "%s has no subordinate %s in %s", subject->name, noun(side),
-                    subid_path(side->kind));
+                    side->where);
     else if (side->total < ENOUGH)
         check_cause(result,
                     "%s has %llu subordinate %s in %s; images need 65536, and files with a higher "
                     "id fail to unpack with \"invalid argument\"",
-                    subject->name, (unsigned long long)side->total, noun(side),
-                    subid_path(side->kind));
+                    subject->name, (unsigned long long)side->total, noun(side), side->where);
     else
         return;
     found(result, CHECK_FAILED);
@@ -78,7 +78,7 @@ static void check_self_overlap(struct side *side, struct check_result *result)
             check_cause(result,
                         "the user's own ranges %u:%u and %u:%u in %s overlap, which the "
                         "kernel refuses as a map",
-                        b->start, b->count, a->start, a->count, subid_path(side->kind));
+                        b->start, b->count, a->start, a->count, side->where);
             found(result, CHECK_FAILED);
             side->shared = true;
             return;
@@ -99,8 +99,8 @@ static void check_other_owners(struct side *side, const struct check_subject *su
                                struct check_result *result)
 {
     cleanup_free char *text = NULL;
-    if (side->n <= 0 ||
-        file_read(AT_FDCWD, subid_path(side->kind), FILE_MAX, &text, NULL, NULL) < 0)
+    if (side->n <= 0 || strcmp(side->where, subid_path(side->kind)) != 0 ||
+        file_read(AT_FDCWD, side->where, FILE_MAX, &text, NULL, NULL) < 0)
         return;
     struct cursor c = cursor_of(text);
     while (!cursor_done(&c)) {
@@ -117,7 +117,7 @@ static void check_other_owners(struct side *side, const struct check_subject *su
         check_cause(result,
                     "range %u:%u in %s overlaps %.*s's %u:%u: each of the two can read and change "
                     "the other's container files",
-                    own->start, own->count, subid_path(side->kind), (int)line.owner_len, line.owner,
+                    own->start, own->count, side->where, (int)line.owner_len, line.owner,
                     line.start, line.count);
         found(result, CHECK_FAILED);
         side->shared = true;
@@ -138,12 +138,12 @@ static bool check_account(struct side *side, const char *name, uint32_t id, bool
             result,
             "range %u:%u in %s contains the user's own id %u: rootlesskit of this suite maps "
             "around it, podman, buildah and RootlessKit refuse to start",
-            range->start, range->count, subid_path(side->kind), id);
+            range->start, range->count, side->where, id);
         found(result, CHECK_WARNING);
         return false;
     }
     check_cause(result, "range %u:%u in %s contains %s's id %u: containers could act as %s",
-                range->start, range->count, subid_path(side->kind), name, id, name);
+                range->start, range->count, side->where, name, id, name);
     found(result, CHECK_FAILED);
     return true;
 }
@@ -173,12 +173,13 @@ static void check_accounts(struct side *side, const struct check_subject *subjec
         (void)fclose(file);
 }
 
-static void inspect(struct side *side, const struct check_subject *subject, int etc_fd,
-                    struct check_result *result)
+static void inspect(struct side *side, const struct check_subject *subject,
+                    const struct subid_source *source, struct check_result *result)
 {
     struct err err = {0};
-    side->n = subid_ranges(etc_fd, side->kind, subject->name, subject->uid, side->ranges,
-                           SUBID_RANGES_MAX, &err);
+    side->where = subid_source_where(source, side->kind);
+    side->n =
+        subid_source_grants(source, side->kind, subject->name, subject->uid, side->ranges, &err);
     if (side->n < 0 && side->n != -ENOENT) {
         check_cause(result, "%s", err.msg);
         found(result, CHECK_FAILED);
@@ -206,20 +207,54 @@ static void add_remedies(const struct check_context *context, bool shared,
     check_remedy(result, REMEDY_ROOT, "%s subid add %s", program, user);
 }
 
-void probe_subid(const struct check_context *context, struct check_result *result)
+/* Nothing here can change what a plug-in answers. */
+static void add_source_remedy(const struct subid_source *source, struct check_result *result)
+{
+    check_remedy(result, REMEDY_NOTE,
+                 "the ranges are those of %s: they are changed where that one has them, "
+                 "/etc/subuid and /etc/subgid are not read",
+                 source->where);
+}
+
+static void judge(const struct check_context *context, const struct subid_source *source,
+                  struct check_result *result)
 {
     static struct side uids = {.kind = SUBID_UID}, gids = {.kind = SUBID_GID};
-    cleanup_close int etc_fd = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    inspect(&uids, &context->subject, etc_fd, result);
-    inspect(&gids, &context->subject, etc_fd, result);
+    bool files = subid_source_is_files(source);
+    inspect(&uids, &context->subject, source, result);
+    inspect(&gids, &context->subject, source, result);
     if (result->status < CHECK_WARNING && uids.total != gids.total) {
         check_cause(result, "the number of uids and gids differs: ids of files above the smaller "
                             "one cannot be kept");
         found(result, CHECK_WARNING);
     }
     enum check_status status = check_worse(result->status, CHECK_OK);
-    check_say(result, status, "%llu uids and %llu gids in /etc/subuid and /etc/subgid",
-              (unsigned long long)uids.total, (unsigned long long)gids.total);
-    if (status >= CHECK_WARNING)
+    check_say(result, status, "%llu uids and %llu gids in %s", (unsigned long long)uids.total,
+              (unsigned long long)gids.total,
+              files ? "/etc/subuid and /etc/subgid" : source->where);
+    if (status >= CHECK_WARNING && files)
         add_remedies(context, uids.shared || gids.shared, result);
+    else if (status >= CHECK_WARNING)
+        add_source_remedy(source, result);
+}
+
+void probe_subid(const struct check_context *context, struct check_result *result)
+{
+    struct subid_place place;
+    struct subid_source source = {0};
+    struct err err = {0};
+    int r = subid_place_open(&place, NULL, &err);
+    if (r == 0)
+        r = subid_source_open(&source, &place, &err);
+    if (r == 0) {
+        judge(context, &source, result);
+    } else {
+        check_cause(result, "%s", err.msg);
+        check_say(result, CHECK_FAILED, "no source of subordinate ids");
+        check_remedy(result, REMEDY_NOTE,
+                     "install what the subid: line of /etc/nsswitch.conf names, or write "
+                     "\"subid: files\" there");
+    }
+    subid_source_close(&source);
+    subid_place_close(&place);
 }

@@ -116,7 +116,14 @@ int subid_list(int argc, char **argv)
         cli_error("one user, or none for all (%s --help)", program.name);
         return CLI_USAGE;
     }
+    int status = CLI_FAILED;
     r = subid_place_open(&place, config.root, &err);
+    if (r == 0)
+        r = subid_list_source(&place, n == 1 ? argv[1] : NULL, config.json, &status, &err);
+    if (r > 0) {
+        subid_place_close(&place);
+        return status;
+    }
     if (r == 0)
         r = subid_begin(&transaction, &place, false, 0, &err);
     if (r < 0) {

@@ -56,6 +56,11 @@ void subid_warn(const struct subid_transaction *transaction);
 /** Prints the diffs of both files (dry run without --json). */
 void subid_print_diff(const struct subid_transaction *transaction);
 
+/** What a plug-in of nsswitch.conf says of @p user. @return 1 with an exit status: it was listed;
+ * 0: the files have the ranges; -errno */
+int subid_list_source(const struct subid_place *place, const char *user, bool json, int *ret_status,
+                      struct err *err);
+
 int subid_add(int argc, char **argv);
 int subid_del(int argc, char **argv);
 int subid_list(int argc, char **argv);

@@ -60,7 +60,8 @@ int shadow_subid_has_range(const char *owner, unsigned long start, unsigned long
     if (strcmp(owner, "seven") == 0)
         memset(result, 7, 1); /* a bool that is neither */
     else
-        *result = start >= first && start + count <= first + 1000;
+        *result = (start >= first && start + count <= first + 1000) ||
+                  (start >= 400000 && start + count <= 465536);
     return status_of(owner);
 }
 
