@@ -83,7 +83,13 @@ int shadow_subid_list_owner_ranges(const char *owner, int kind, struct range **r
         {"hole", 2, false, {5, 0}},
         {"none", 0, false, {0, 0}},
     };
-    struct range *items = room_for(2, sizeof *items);
+    /* not from the heap: what comes with a refusal or an impossible count must not be freed */
+    static struct range trap[2];
+    bool refused = status_of(owner) != 0;
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++)
+        refused = refused || (strcmp(owner, hostile[i].owner) == 0 &&
+                              (hostile[i].count < 0 || hostile[i].count > 2 || hostile[i].null));
+    struct range *items = refused ? trap : room_for(2, sizeof *items);
     *ranges = items;
     *count = 2;
     if (!items)
@@ -95,14 +101,8 @@ int shadow_subid_list_owner_ranges(const char *owner, int kind, struct range **r
             continue;
         items[1] = hostile[i].second;
         *count = hostile[i].count;
-        if (hostile[i].null) {
-#ifdef WITHOUT_FREE
-            free(items);
-#else
-            shadow_subid_free(items);
-#endif
+        if (hostile[i].null)
             *ranges = NULL;
-        }
     }
     return status_of(owner);
 }
@@ -110,15 +110,19 @@ int shadow_subid_list_owner_ranges(const char *owner, int kind, struct range **r
 #ifndef WITHOUT_OWNERS
 int shadow_subid_find_subid_owners(unsigned long id, int kind, uid_t **uids, int *count)
 {
+    static uid_t trap[2] = {1500, 1501};
     (void)kind;
+    *uids = trap;
+    *count = -5;
     if (id >= 900000)
         return (int)(id - 900000); /* the status itself */
+    if (id == 7)
+        return 0;
     *uids = room_for(2, sizeof **uids);
     if (!*uids)
         return 3;
-    (*uids)[0] = 1500;
-    (*uids)[1] = 1501;
-    *count = id == 7 ? -5 : 2;
+    memcpy(*uids, trap, sizeof trap);
+    *count = 2;
     return 0;
 }
 #endif
