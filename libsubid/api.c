@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/err.h"
-#include "libsubid/change.h"
+#include "libsubid/grant.h"
 #include "libsubid/lookup.h"
 #include "libsubid/shadow/subid.h"
 
@@ -88,35 +88,46 @@ PUBLIC int subid_get_gid_owners(gid_t gid, uid_t **owner)
     return get_owners(true, gid, owner);
 }
 
-static bool grant(bool gids, struct subordinate_range *range, bool reuse)
+static void say_notes(const struct err notes[GRANT_NOTES])
 {
-    struct err err = {0};
-    struct change change = {.gids = gids, .owner = range->owner, .count = range->count};
-    if (change_grant(&change, reuse, &err) < 0) {
+    for (int i = 0; i < GRANT_NOTES; i++)
+        if (notes[i].code != 0)
+            say(&notes[i]);
+}
+
+static bool give(bool gids, struct subordinate_range *range, bool reuse)
+{
+    struct err err = {0}, notes[GRANT_NOTES] = {0};
+    struct grant grant = {.gids = gids, .owner = range->owner, .count = range->count};
+    int r = grant_make(&grant, reuse, notes, &err);
+    say_notes(notes);
+    if (r < 0) {
         say(&err);
         return false;
     }
-    range->start = change.start;
-    range->count = change.count;
+    range->start = grant.start;
+    range->count = grant.count;
     return true;
 }
 
 PUBLIC bool subid_grant_uid_range(struct subordinate_range *range, bool reuse)
 {
-    return grant(false, range, reuse);
+    return give(false, range, reuse);
 }
 
 PUBLIC bool subid_grant_gid_range(struct subordinate_range *range, bool reuse)
 {
-    return grant(true, range, reuse);
+    return give(true, range, reuse);
 }
 
-static bool ungrant(bool gids, const struct subordinate_range *range)
+static bool take_back(bool gids, const struct subordinate_range *range)
 {
-    struct err err = {0};
-    struct change change = {
+    struct err err = {0}, notes[GRANT_NOTES] = {0};
+    struct grant grant = {
         .gids = gids, .owner = range->owner, .start = range->start, .count = range->count};
-    if (change_ungrant(&change, &err) < 0) {
+    int r = grant_revoke(&grant, notes, &err);
+    say_notes(notes);
+    if (r < 0) {
         say(&err);
         return false;
     }
@@ -125,10 +136,10 @@ static bool ungrant(bool gids, const struct subordinate_range *range)
 
 PUBLIC bool subid_ungrant_uid_range(struct subordinate_range *range)
 {
-    return ungrant(false, range);
+    return take_back(false, range);
 }
 
 PUBLIC bool subid_ungrant_gid_range(struct subordinate_range *range)
 {
-    return ungrant(true, range);
+    return take_back(true, range);
 }

@@ -8,17 +8,20 @@
 
 #include <stdbool.h>
 
-struct err;
+#include "lib/base/err.h"
+
+/** What a transaction has to say beside its result, whatever that is; code 0: nothing. */
+#define GRANT_NOTES 2
 
 /** The ids [start, start + count) of a user. */
-struct change {
+struct grant {
     bool gids;
     const char *owner;
     unsigned long start, count;
 };
 
-/** Gives @p change->count new ids, or with @p reuse finds a range of the owner's with so many; sets
+/** Gives @p grant->count new ids, or with @p reuse finds a range of the owner's with so many; sets
  *  start and count. @return 0 or -errno */
-int change_grant(struct change *change, bool reuse, struct err *err);
+int grant_make(struct grant *grant, bool reuse, struct err ret_notes[GRANT_NOTES], struct err *err);
 /** @return 0; -ENOENT when the owner had none of these ids; -errno */
-int change_ungrant(const struct change *change, struct err *err);
+int grant_revoke(const struct grant *grant, struct err ret_notes[GRANT_NOTES], struct err *err);

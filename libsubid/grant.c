@@ -1,4 +1,4 @@
-#include "libsubid/change.h"
+#include "libsubid/grant.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -24,9 +24,9 @@ struct work {
 /* A process holds fcntl(2) locks as a whole, and getpwent(3) has one place in the list. */
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
-static enum subid_kind kind_of(const struct change *change)
+static enum subid_kind kind_of(const struct grant *grant)
 {
-    return change->gids ? SUBID_GID : SUBID_UID;
+    return grant->gids ? SUBID_GID : SUBID_UID;
 }
 
 static int check_files_count(const struct subid_place *place, struct err *err)
@@ -55,9 +55,11 @@ static int begin(struct work *work, struct err *err)
     return r;
 }
 
-static void end(struct work *work)
+static void end(struct work *work, struct err ret_notes[GRANT_NOTES])
 {
     subid_end(&work->transaction);
+    ret_notes[0] = work->transaction.recovered;
+    ret_notes[1] = work->transaction.unrecorded;
     subid_accounts_free(&work->accounts);
     subid_place_close(&work->place);
     (void)pthread_mutex_unlock(&one_at_a_time);
@@ -79,26 +81,25 @@ static void reuse_first(struct subid_entry *entry, void *arg)
 }
 
 /* @return true with the change set to a range that the user has */
-static bool find_old(const struct work *work, struct change *change,
-                     const struct subid_account *user)
+static bool find_old(const struct work *work, struct grant *grant, const struct subid_account *user)
 {
-    struct reuse reuse = {.wanted = change->count};
-    (void)subid_db_visit(&work->transaction.db[kind_of(change)], user->name, user->id, reuse_first,
+    struct reuse reuse = {.wanted = grant->count};
+    (void)subid_db_visit(&work->transaction.db[kind_of(grant)], user->name, user->id, reuse_first,
                          &reuse);
     if (reuse.found) {
-        change->start = reuse.range.start;
-        change->count = reuse.range.count;
+        grant->start = reuse.range.start;
+        grant->count = reuse.range.count;
     }
     return reuse.found;
 }
 
-static int give_new(struct work *work, struct change *change, const struct subid_account *user,
+static int give_new(struct work *work, struct grant *grant, const struct subid_account *user,
                     struct err *err)
 {
-    enum subid_kind kind = kind_of(change);
+    enum subid_kind kind = kind_of(grant);
     struct subid_provision provision;
     struct subid_fit fit;
-    struct subid_range range = {.count = (uint32_t)change->count};
+    struct subid_range range = {.count = (uint32_t)grant->count};
     int r =
         subid_provision_begin(&provision, &work->transaction, &work->accounts, range.count, err);
     if (r < 0)
@@ -116,52 +117,50 @@ static int give_new(struct work *work, struct change *change, const struct subid
     if (r == 0)
         r = subid_commit(&work->transaction, err);
     if (r == 0)
-        change->start = range.start;
+        grant->start = range.start;
     return r;
 }
 
-int change_grant(struct change *change, bool reuse, struct err *err)
+int grant_make(struct grant *grant, bool reuse, struct err ret_notes[GRANT_NOTES], struct err *err)
 {
     struct work work;
     struct subid_account user = {0};
-    if (change->count == 0 || change->count > UINT32_MAX)
-        return err_set(err, EINVAL, "no range has %lu ids", change->count);
+    if (grant->count == 0 || grant->count > UINT32_MAX)
+        return err_set(err, EINVAL, "no range has %lu ids", grant->count);
     int r = begin(&work, err);
     if (r == 0)
-        r = subid_account_find(&work.accounts, change->owner, &user, err);
-    if (r == 0 && !(reuse && find_old(&work, change, &user)))
-        r = give_new(&work, change, &user, err);
-    end(&work);
+        r = subid_account_find(&work.accounts, grant->owner, &user, err);
+    if (r == 0 && !(reuse && find_old(&work, grant, &user)))
+        r = give_new(&work, grant, &user, err);
+    end(&work, ret_notes);
     return r;
 }
 
 /* An owner who is no user any more is the word as it stands. */
-static int take_away(struct work *work, const struct change *change, struct err *err)
+static int take_away(struct work *work, const struct grant *grant, struct err *err)
 {
-    enum subid_kind kind = kind_of(change);
+    enum subid_kind kind = kind_of(grant);
     struct subid_account user = {.id = (uid_t)-1};
-    const char *name = change->owner;
-    if (subid_account_find(&work->accounts, change->owner, &user, NULL) == 0)
+    const char *name = grant->owner;
+    if (subid_account_find(&work->accounts, grant->owner, &user, NULL) == 0)
         name = user.name;
     else
-        (void)subid_owner_uid(change->owner, strlen(change->owner), &user.id);
-    if (subid_db_remove(&work->transaction.db[kind], name, user.id, (uint32_t)change->start,
-                        (uint32_t)(change->start + change->count - 1)) == 0)
-        return err_set(err, ENOENT, "%s has none of the ids %lu-%lu in %s", change->owner,
-                       change->start, change->start + change->count - 1, subid_path(kind));
+        (void)subid_owner_uid(grant->owner, strlen(grant->owner), &user.id);
+    if (subid_db_remove(&work->transaction.db[kind], name, user.id, (uint32_t)grant->start,
+                        (uint32_t)(grant->start + grant->count - 1)) == 0)
+        return err_set(err, ENOENT, "%s has none of the ids %lu-%lu in %s", grant->owner,
+                       grant->start, grant->start + grant->count - 1, subid_path(kind));
     return subid_commit(&work->transaction, err);
 }
 
-int change_ungrant(const struct change *change, struct err *err)
+int grant_revoke(const struct grant *grant, struct err ret_notes[GRANT_NOTES], struct err *err)
 {
     struct work work;
-    if (change->count == 0 || change->start > UINT32_MAX ||
-        change->count > UINT32_MAX - change->start)
-        return err_set(err, EINVAL, "no range has %lu ids from %lu on", change->count,
-                       change->start);
+    if (grant->count == 0 || grant->start > UINT32_MAX || grant->count > UINT32_MAX - grant->start)
+        return err_set(err, EINVAL, "no range has %lu ids from %lu on", grant->count, grant->start);
     int r = begin(&work, err);
     if (r == 0)
-        r = take_away(&work, change, err);
-    end(&work);
+        r = take_away(&work, grant, err);
+    end(&work, ret_notes);
     return r;
 }
