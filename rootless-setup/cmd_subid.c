@@ -12,10 +12,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } actions[] = {
-    {"add", subid_add},
-    {"del", subid_del},
-    {"list", subid_list},
-    {"undo", subid_undo},
+    {"add", subid_add},   {"audit", subid_audit},   {"del", subid_del},
+    {"list", subid_list}, {"repair", subid_repair}, {"undo", subid_undo},
 };
 
 static const struct cli_program program = {
@@ -27,6 +25,8 @@ static const struct cli_program program = {
               "  del USER [FIRST-LAST]    take ranges back\n"
               "  list [USER]              list the ranges\n"
               "  undo [NUMBER]            take a change back\n"
+              "  audit                    find what is wrong with the files\n"
+              "  repair                   mend what can be mended\n"
               "\nrootless-setup subid ACTION --help says more about an action.",
 };
 
@@ -40,12 +40,12 @@ int cmd_subid(int argc, char **argv)
     if (r < 0)
         return cli_fail(&err, CLI_USAGE);
     if (first == argc) {
-        cli_error("subid: an action is missing: add, del, list or undo");
+        cli_error("subid: an action is missing (rootless-setup subid --help lists them)");
         return CLI_USAGE;
     }
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         if (str_equal(argv[first], actions[i].name))
             return actions[i].run(argc - first, argv + first);
-    cli_error("subid: unknown action \"%s\", it must be add, del, list or undo", argv[first]);
+    cli_error("subid: unknown action \"%s\" (rootless-setup subid --help lists them)", argv[first]);
     return CLI_USAGE;
 }

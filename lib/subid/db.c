@@ -144,6 +144,8 @@ int subid_db_read(struct subid_db *db, const struct subid_place *place, enum sub
 
 void subid_db_free(struct subid_db *db)
 {
+    for (size_t i = 0; i < db->n_additions; i++)
+        free(db->additions[i].owner);
     free(db->text);
     free(db->entries);
     free(db->additions);
@@ -222,7 +224,10 @@ int subid_db_add(struct subid_db *db, const char *owner, struct subid_range rang
         db->additions = grown;
         db->room_additions = room;
     }
-    db->additions[db->n_additions++] = (struct subid_addition){.owner = owner, .range = range};
+    char *copy = strdup(owner);
+    if (!copy)
+        return err_set(err, ENOMEM, "no memory for the name %s", owner);
+    db->additions[db->n_additions++] = (struct subid_addition){.owner = copy, .range = range};
     db->changed = true;
     return 0;
 }
@@ -259,4 +264,21 @@ uint64_t subid_db_remove(struct subid_db *db, const char *name, uid_t uid, uint3
     if (removal.taken > 0)
         db->changed = true;
     return removal.taken;
+}
+
+void subid_db_rewrite(struct subid_db *db, struct subid_entry *entry, struct subid_line line)
+{
+    entry->line = line;
+    entry->is_range = true;
+    entry->removed = true;
+    entry->rest[0] = (struct subid_range){.start = line.start, .count = line.count};
+    entry->n_rest = 1;
+    db->changed = true;
+}
+
+void subid_db_drop(struct subid_db *db, struct subid_entry *entry)
+{
+    entry->removed = true;
+    entry->n_rest = 0;
+    db->changed = true;
 }

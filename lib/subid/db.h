@@ -30,7 +30,7 @@ struct subid_entry {
 
 /** A line to be put behind the last one. */
 struct subid_addition {
-    const char *owner; /**< borrowed from the caller of subid_db_add() */
+    char *owner;
     struct subid_range range;
 };
 
@@ -71,12 +71,18 @@ size_t subid_db_visit(const struct subid_db *db, const char *name, uid_t uid, su
 
 /** 0, or -EINVAL and why @p owner cannot stand in these files for a login name. */
 int subid_owner_check(const char *owner, struct err *err);
-/** Appends a line. @param owner  borrowed until subid_db_free() */
+/** Appends a line. @param owner  a login name, or a number of digits alone (copied) */
 int subid_db_add(struct subid_db *db, const char *owner, struct subid_range range, struct err *err);
 /** Takes [first, last] from a user's lines, shortening or splitting those that reach beyond it.
  *  @return ids taken away */
 uint64_t subid_db_remove(struct subid_db *db, const char *name, uid_t uid, uint32_t first,
                          uint32_t last);
+
+/** Puts "owner:start:count" in the place of a line, whatever it was.
+ *  @param line  its owner lies within the database's text */
+void subid_db_rewrite(struct subid_db *db, struct subid_entry *entry, struct subid_line line);
+/** Takes a line out. */
+void subid_db_drop(struct subid_db *db, struct subid_entry *entry);
 
 /** The new contents. @param ret  owned by the caller */
 int subid_db_render(const struct subid_db *db, char **ret, size_t *ret_len, struct err *err);

@@ -21,18 +21,24 @@ static const struct {
 
 /* ---- what is taken ---- */
 
+bool subid_reserved(size_t i, struct subid_interval *ret)
+{
+    if (i >= sizeof reserved / sizeof reserved[0])
+        return false;
+    *ret = (struct subid_interval){.start = reserved[i].first,
+                                   .end = (uint64_t)reserved[i].last + 1,
+                                   .what = reserved[i].what,
+                                   .who = ""};
+    return true;
+}
+
 static int take_reserved(struct subid_space *space, struct err *err)
 {
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-        struct subid_interval interval = {.start = reserved[i].first,
-                                          .end = (uint64_t)reserved[i].last + 1,
-                                          .what = reserved[i].what,
-                                          .who = ""};
-        int r = subid_space_take(space, interval, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    struct subid_interval interval;
+    int r = 0;
+    for (size_t i = 0; r == 0 && subid_reserved(i, &interval); i++)
+        r = subid_space_take(space, interval, err);
+    return r;
 }
 
 static int take_list(struct subid_space *space, const struct subid_account_list *list,

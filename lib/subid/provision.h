@@ -51,3 +51,6 @@ int subid_provision_user(struct subid_provision *provision, const struct subid_a
 int subid_provision_range(struct subid_provision *provision, const struct subid_account *user,
                           struct subid_range range, struct subid_grant *ret, struct err *err);
 void subid_provision_end(struct subid_provision *provision);
+/** The areas that no block is taken from because the system hands them out by itself.
+ *  @return false behind the last */
+bool subid_reserved(size_t i, struct subid_interval *ret);

@@ -63,5 +63,7 @@ int subid_list_source(const struct subid_place *place, const char *user, bool js
 
 int subid_add(int argc, char **argv);
 int subid_del(int argc, char **argv);
+int subid_audit(int argc, char **argv);
 int subid_list(int argc, char **argv);
+int subid_repair(int argc, char **argv);
 int subid_undo(int argc, char **argv);
