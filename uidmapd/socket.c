@@ -130,7 +130,7 @@ int listener_bind(const char *path, struct listener *ret, struct err *err)
     cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_sys(err, errno, "cannot make a socket");
-    (void)umask(0); /* everybody may connect */
+    (void)umask(0111); /* everybody may connect */
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0)
         return err_sys(err, errno, "cannot listen at %s", path);
     *ret = (struct listener){.fd = take_fd(&fd), .lock_fd = take_fd(&lock_fd), .path = path};
