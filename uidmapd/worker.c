@@ -24,12 +24,11 @@
 #include "lib/base/msg.h"
 #include "uidmapd/protocol.h"
 
-static _Noreturn void answer(const struct err *err)
+static void answer(const struct err *err)
 {
     static struct uidmapd_answer message;
     uidmapd_answer_make(err, &message);
     (void)!write(STDERR_FILENO, &message, sizeof message);
-    _exit(0);
 }
 
 static int read_request(struct idmap_request *ret, struct err *err)
@@ -78,4 +77,5 @@ void worker_run(int conn, const struct peer *peer)
         idmap_begin(request.kind, &privilege, &err) == 0)
         (void)idmap_apply(&privilege, &request, &err);
     answer(&err);
+    _exit(0);
 }

@@ -67,12 +67,12 @@ is "who says nothing is dismissed" "$(sort -u "$work/said" | cut -d ' ' -f 2-)" 
 is "all 200 of them" "$(wc -l <"$work/said")" 200
 
 ip link set lo up 2>/dev/null || true
-peer $alice linger 40 >"$work/said" &
+peer $alice linger 20 >"$work/said" &
 lingering=$!
-served "while 40 connections hold what close(2) waits for"
-kill -TERM "$lingering" 2>/dev/null || true
-wait "$lingering" || true
-served "and after they are gone"
+wait_for 20 grep -q sent "$work/said"
+served "while 20 connections hold what close(2) waits for"
+wait "$lingering"
+is "they come to an end, too" "$(wc -l <"$work/said")" 21
 
 # The same from those the broker refuses itself: all has been sent before it looks.
 kill -STOP "$broker"
@@ -84,17 +84,15 @@ wait "$lingering"
 is "20 more, refused at the door" "$(grep -c 'only processes of its own user namespace' "$work/said")" 20
 served "while the broker has them closed"
 
-peer $alice flood 6 "$mine" >"$work/said" &
+peer $alice flood "$work/stop" "$mine" >"$work/said" &
 flood=$!
 wait_for 20 grep -q flooding "$work/said"
 for i in 1 2 3 4 5; do
     served "in a flood, $i"
 done
+touch "$work/stop"
 wait "$flood"
-note "the flood was of $(tail -n 1 "$work/said") requests"
-flooded=$(tail -n 1 "$work/said")
-[ "$flooded" -gt 500 ] && bad=0 || bad=1
-report "$bad" "it was a flood" "$flooded requests"
+like "the flood was answered, too" "$(tail -n 1 "$work/said")" "^[0-9]+$"
 
 # Subordinate ids are no users: a namespace full of them is one peer that is turned away.
 like "an id of a namespace" "$(as $alice unshare --user --map-current-user \

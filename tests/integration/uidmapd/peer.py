@@ -4,14 +4,13 @@ peer.py raw SIZE FDS [PID]    a message of SIZE bytes of 0xff, FDS times the fd 
 peer.py hello N               N connections that say nothing, held until the broker ends them
 peer.py linger N              N connections whose unread messages hold a TCP socket that close(2) waits for
 peer.py many N OUTSIDE PID...  N well-formed requests "0 OUTSIDE 1" at once, for one PID after the other
-peer.py flood SECONDS PID     requests for PID without end, over 64 connections
+peer.py flood FILE PID        64 requests for PID at once, again and again until there is FILE
 """
 import array
 import os
 import socket
 import struct
 import sys
-import time
 
 SIZE = 12 + 340 * 12
 
@@ -52,10 +51,12 @@ def open_target(pid):
 
 
 def send(s, message, fds):
+    """Whether it could be sent: one that is refused already finds out why by the answer."""
     try:
         s.sendmsg([message], rights(fds))
     except (ConnectionResetError, BrokenPipeError):
-        pass  # refused already; the answer says why
+        return False
+    return True
 
 
 def raw(size, fds, pid="self"):
@@ -90,7 +91,8 @@ def linger(n):
         # reads, or the socket is among the fds of the only one.
         if i % 2:
             send(s, b"bad", [])
-        send(s, b"bad", [held.fileno()] * (1 + i % 20))
+        if not send(s, b"bad", [held.fileno()] * (1 + i % 20)):
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
         held.close()
         kept.append(s)
     print("sent", flush=True)
@@ -107,10 +109,10 @@ def many(n, outside, *pids):
         print(answer(s))
 
 
-def flood(seconds, pid):
-    fd, message, end, n = open_target(pid), request(1), time.monotonic() + float(seconds), 0
+def flood(stop, pid):
+    fd, message, n = open_target(pid), request(1), 0
     print("flooding", flush=True)
-    while time.monotonic() < end:
+    while not os.path.exists(stop):
         waiting = [connect() for _ in range(64)]
         for s in waiting:
             send(s, message, [fd])
