@@ -12,7 +12,7 @@ struct listener;
 /** A request that was not begun within this time is refused. */
 #define SERVE_WAIT_MS 60000
 /** What runs when the broker is told to end has this time to finish. */
-#define SERVE_FAREWELL_MS 20000
+#define SERVE_FAREWELL_MS 30000
 /** A broker that the service manager starts on demand ends after this time without work. */
 #define SERVE_IDLE_MS 60000
 

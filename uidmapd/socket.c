@@ -13,6 +13,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/fdflag.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
 
@@ -48,8 +49,8 @@ int listener_inherit(struct listener *ret, struct err *err)
     int r = check_listening(FIRST_PASSED, err);
     if (r < 0)
         return r;
-    (void)fd_set_cloexec(FIRST_PASSED, 1);
-    (void)fd_set_nonblock(FIRST_PASSED, 1);
+    (void)fdflag_cloexec(FIRST_PASSED, 1);
+    (void)fdflag_nonblock(FIRST_PASSED, 1);
     *ret = (struct listener){.fd = FIRST_PASSED, .lock_fd = -EBADF};
     return 1;
 }

@@ -24,10 +24,13 @@
 #include "lib/base/msg.h"
 #include "uidmapd/protocol.h"
 
-static void answer(const struct err *err)
+/* @param r  what decides: on the way to success, a question without answer may leave words in err
+ */
+static void answer(int r, const struct err *err)
 {
+    static const struct err none;
     static struct uidmapd_answer message;
-    uidmapd_answer_make(err, &message);
+    uidmapd_answer_make(r < 0 ? err : &none, &message);
     (void)!write(STDERR_FILENO, &message, sizeof message);
 }
 
@@ -73,9 +76,13 @@ void worker_run(int conn, const struct peer *peer)
     if (dup2(conn, STDERR_FILENO) < 0)
         _exit(1);
     idmap_close_fds(-1);
-    if (read_request(&request, &err) == 0 && become(peer, &err) == 0 &&
-        idmap_begin(request.kind, &privilege, &err) == 0)
-        (void)idmap_apply(&privilege, &request, &err);
-    answer(&err);
+    int r = read_request(&request, &err);
+    if (r == 0)
+        r = become(peer, &err);
+    if (r == 0)
+        r = idmap_begin(request.kind, &privilege, &err);
+    if (r == 0)
+        r = idmap_apply(&privilege, &request, &err);
+    answer(r, &err);
     _exit(0);
 }

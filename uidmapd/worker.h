@@ -6,8 +6,8 @@
 
 #include "uidmapd/peer.h"
 
-/** A worker ends by itself within this time: the name services have most of it. */
-#define WORKER_SECONDS 15
+/** A worker ends by itself within this time: the name services may have two questions. */
+#define WORKER_SECONDS 25
 
 /** Runs in a fork of the broker, which has told signals apart from its own before. @p conn is the
  *  connection, with the request waiting in it. */

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # Sourced by the tests of uidmapd: the users and targets of the newuidmap tests, a /run of our own,
-# and the client under both names. Arguments: newuidmap, newgidmap, uidmapd, the client,
-# rootless-nss, and the folder in which the last two are looked for.
+# and the client under both names. Arguments: newuidmap, newgidmap, uidmapd, the client, the folder in
+# which it and rootless-nss are looked for, and a rootless-nss that hangs.
 
 # shellcheck source=../newuidmap/common.sh
 . "$(dirname "$0")/../newuidmap/common.sh"
 
 # shellcheck disable=SC2034 # the sourcing tests use them
-nss=$5 libexec=$6
+libexec=$5 hang=$6
 mount -t tmpfs -o mode=755 tmpfs /run
 uidmapd=$bin/uidmapd client=$bin/client
 install -m 755 "$3" "$uidmapd"

@@ -70,7 +70,7 @@ like "two passed fds" "$rc $err" "^1 .*uidmapd takes one socket"
 nobody=47020
 echo "$nobody:700000:100" >>/etc/subuid
 if lay_over "$libexec"; then
-    install -m 711 /bin/sleep "$libexec/rootless-nss"
+    install -m 711 "$hang" "$libexec/rootless-nss"
     start_broker "$uidmapd"
     start_target $nobody
     late=$target
