@@ -55,22 +55,27 @@ if [ -z "${RLTEST_INSIDE:-}" ]; then
     fi
     work=$(mktemp -d /var/tmp/rltest.XXXXXX)
     inside=
-    # A mount point for what the programs keep: theirs is not the machine's.
-    rltest_state=/var/lib/rootless-toolkit rltest_state_made=
-    if mkdir "$rltest_state" 2>/dev/null; then rltest_state_made=1; fi
+    # A mount point for what the programs keep: theirs is not the machine's. Removing one takes the
+    # mounts of other tests away, so it goes with the last that holds the lock.
+    rltest_state=/var/lib/rootless-toolkit
+    while mkdir -p "$rltest_state"; do
+        { exec 9<"$rltest_state"; } 2>/dev/null || continue
+        flock -s 9
+        [ ! "$rltest_state" -ef /proc/self/fd/9 ] || break
+    done
     rltest_leave() {
         if [ -n "$inside" ]; then
             kill -KILL "$inside" 2>/dev/null || true
             wait "$inside" || true
         fi
-        [ -z "$rltest_state_made" ] || rmdir "$rltest_state" 2>/dev/null || true
+        if flock -xn 9; then rmdir "$rltest_state" 2>/dev/null || true; fi
         rm -rf --one-file-system "$work"
     }
     trap rltest_leave EXIT
     trap 'exit 143' TERM INT HUP
     chmod 755 "$work"
     RLTEST_INSIDE=$work unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
-        bash "$0" "$@" </dev/null &
+        bash "$0" "$@" </dev/null 9<&- &
     inside=$!
     rltest_status=0
     wait "$inside" || rltest_status=$?
