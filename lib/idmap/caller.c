@@ -58,36 +58,47 @@ int idmap_caller_find(int etc_fd, uid_t uid, gid_t gid, struct idmap_caller *ret
     return r < 0 ? err_wrap(err, r, "Cannot determine your user name") : 0;
 }
 
-static bool word_is(const char *word, size_t len, const char *want)
+static bool text_is(struct cursor c, const char *want)
 {
-    return len == strlen(want) && strncasecmp(word, want, len) == 0;
+    size_t len = (size_t)(c.end - c.p);
+    return len == strlen(want) && strncasecmp(c.p, want, len) == 0;
 }
 
-static void take_word(struct cursor *c, const char **ret, size_t *ret_len)
+static void skip(struct cursor *c, const char *bytes)
 {
-    while (!cursor_done(c) && strchr(" \t\"", *c->p))
+    while (!cursor_done(c) && memchr(bytes, *c->p, strlen(bytes)))
         c->p++;
-    *ret = c->p;
-    while (!cursor_done(c) && !strchr(" \t\"", *c->p))
-        c->p++;
-    *ret_len = (size_t)(c->p - *ret);
+}
+
+/* A line of login.defs(5), "KEY VALUE", as shadow reads it: the value is all that follows, quotes
+ * around it and blanks behind it left out. @return whether @p key is set, with its value */
+static bool login_defs_value(struct cursor line, const char *key, struct cursor *ret)
+{
+    const char *value;
+    size_t len;
+    while (line.end > line.p && memchr(" \t\v\f\r", line.end[-1], 5))
+        line.end--;
+    skip(&line, " \t");
+    if ((size_t)(line.end - line.p) <= strlen(key) || memcmp(line.p, key, strlen(key)) != 0)
+        return false;
+    line.p += strlen(key);
+    if (*line.p != ' ' && *line.p != '\t')
+        return false;
+    skip(&line, " \t\"");
+    cursor_until(&line, '"', &value, &len);
+    *ret = (struct cursor){.p = value, .end = value + len};
+    return true;
 }
 
 bool idmap_caller_aux_groups(int etc_fd)
 {
     cleanup_text struct text defs;
-    struct cursor line;
-    const char *word;
-    size_t len;
+    struct cursor line, value = {0};
     bool granted = false;
     if (text_open(etc_fd, "login.defs", &defs, NULL) < 0)
         return false;
-    while (cursor_line(&defs.all, &line)) {
-        take_word(&line, &word, &len);
-        if (!word_is(word, len, "GRANT_AUX_GROUP_SUBIDS"))
-            continue;
-        take_word(&line, &word, &len);
-        granted = word_is(word, len, "yes");
-    }
+    while (cursor_line(&defs.all, &line))
+        if (login_defs_value(line, "GRANT_AUX_GROUP_SUBIDS", &value))
+            granted = text_is(value, "yes");
     return granted;
 }
