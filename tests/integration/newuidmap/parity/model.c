@@ -31,7 +31,7 @@ static int digit_of(char ch)
 static bool read_number(const char *s, size_t len, bool negatives, uint64_t *ret)
 {
     const char *end = s + len;
-    while (s < end && strchr(" \t\n\v\f\r", *s))
+    while (s < end && *s && strchr(" \t\n\v\f\r", *s))
         s++;
     bool minus = s < end && *s == '-';
     if (s < end && (*s == '-' || *s == '+'))
@@ -99,7 +99,7 @@ static bool read_line(const struct trial *trial, unsigned shadow, const char *s,
 {
     const char *end = s + len, *field[3];
     size_t lens[3];
-    if (len == 0 || len >= LINE_MAX_BYTES || *s == '+' || *s == '-')
+    if (len == 0 || len >= LINE_MAX_BYTES || *s == '+' || *s == '-' || memchr(s, '\0', len))
         return false;
     for (int i = 0; i < 3; i++) {
         field[i] = s;
@@ -189,9 +189,28 @@ static bool is_map(const struct model_extent *map, size_t n)
 
 static bool names_target(const struct trial *trial, unsigned shadow)
 {
-    if (trial->spelling == SPELLED_FD)
+    if (trial->target == TARGET_GONE)
+        return false;
+    switch (trial->spelling) {
+    case SPELLED_PLAIN:
+    case SPELLED_ZEROS:
+        return true;
+    case SPELLED_PLUS:
+    case SPELLED_BLANK:
+        return has(shadow, RULE_PID_SIGN);
+    case SPELLED_FD:
         return !has(shadow, RULE_NO_FD);
-    return trial->spelling <= SPELLED_ZEROS && trial->target != TARGET_GONE;
+    case SPELLED_FD_OF_FILE:
+    case SPELLED_FD_CLOSED:
+    case SPELLED_FD_BARE:
+    case SPELLED_JUNK:
+    case SPELLED_NEGATIVE:
+    case SPELLED_ZERO:
+    case SPELLED_WIDE:
+    case SPELLED_ABSENT:
+        break;
+    }
+    return false;
 }
 
 static bool owns_target(const struct trial *trial, unsigned shadow)

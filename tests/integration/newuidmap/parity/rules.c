@@ -27,6 +27,8 @@ const struct model_rule_text model_rules[RULE_N] = {
          "written",
          "the kernel refuses the map, after newgidmap denied setgroups",
          "a refused request changes nothing, and the message names the two ranges", true, true},
+    [RULE_PID_SIGN] = {"pid with a sign or a blank", "`+12` and ` 12` are no process ids", "are 12",
+                       "the digits of a pid are all that any caller writes", true, true},
     [RULE_NO_FD] = {"fd:N", "takes an open directory of /proc/PID", "unknown before 4.14",
                     "closes the race between learning a pid and using it; 4.14 and later have it",
                     true, false},
