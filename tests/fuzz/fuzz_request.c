@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "lib/base/err.h"
 #include "lib/idmap/idmap.h"
 #include "lib/idmap/policy.h"
 #include "lib/subid/nsswitch.h"
@@ -201,18 +202,19 @@ static void ask_library(enum subid_kind kind, char *const *words, int n_words,
     static struct idmap_request request;
     static char text[IDMAP_TEXT_MAX];
     struct idmap_caller caller = {.uid = UID, .gid = trial->caller_gid};
+    struct err err = {0}; /* for the messages to be made */
     memset(ret, 0, sizeof *ret);
     ret->status = 1;
-    int r = idmap_parse(kind, n_words, words, &request, NULL);
-    int len = r == 0 ? idmap_extents_format(&request.extents, PAGE, text, NULL) : r;
+    int r = idmap_parse(kind, n_words, words, &request, &err);
+    int len = r == 0 ? idmap_extents_format(&request.extents, PAGE, text, &err) : r;
     if (len < 0)
         return;
     require((request.target.pid > 0) != (request.target.fd >= 0));
     (void)idmap_caller_scan(passwd->p, passwd->len, UID, &caller);
-    r = idmap_policy_target(&caller, dir_fd, trial->target_user->uid, trial->target_gid, NULL);
+    r = idmap_policy_target(&caller, dir_fd, trial->target_user->uid, trial->target_gid, &err);
     bool granted = false;
     if (r == 0)
-        r = idmap_policy_extents(&caller, dir_fd, kind, &request.extents, &granted, NULL);
+        r = idmap_policy_extents(&caller, dir_fd, kind, &request.extents, &granted, &err);
     if (r < 0)
         return;
     ret->status = 0;

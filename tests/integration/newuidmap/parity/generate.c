@@ -18,26 +18,26 @@ const size_t trial_n_users = sizeof trial_users / sizeof trial_users[0];
 
 #define AUX "GRANT_AUX_GROUP_SUBIDS"
 static const struct trial_login_defs login_defs[] = {
-    {"", false},
-    {AUX " yes\n", true},
-    {AUX "\tYES\n", true},
-    {AUX " \"yes\"\n", true},
-    {"  " AUX " yes  \nUMASK 022\n", true},
-    {AUX " yes\r\n", true},
-    {AUX " yes", true},
-    {AUX " no\n" AUX " yes\n", true},
-    {AUX " yes\n" AUX "\n", true},
-    {AUX " yes\n" AUX " no\n", false},
-    {AUX " no\n", false},
-    {AUX " 1\n", false},
-    {"# " AUX " yes\n", false},
-    {"#" AUX " yes\n", false},
-    {AUX "=yes\n", false},
-    {AUX " yes please\n", false},
-    {AUX " yes # by the administrator\n", false},
-    {AUX "S yes\n", false},
-    {"grant_aux_group_subids yes\n", false},
-    {"\"" AUX "\" yes\n", false},
+    {"", false, false},
+    {AUX " yes\n", true, true},
+    {AUX "\tYES\n", true, true},
+    {AUX " \"yes\"\n", true, false},
+    {"  " AUX " yes  \nUMASK 022\n", true, true},
+    {AUX " yes\r\n", true, false},
+    {AUX " yes", true, true},
+    {AUX " no\n" AUX " yes\n", true, true},
+    {AUX " yes\n" AUX "\n", true, true},
+    {AUX " yes\n" AUX " no\n", false, false},
+    {AUX " no\n", false, false},
+    {AUX " 1\n", false, false},
+    {"# " AUX " yes\n", false, false},
+    {"#" AUX " yes\n", false, false},
+    {AUX "=yes\n", false, false},
+    {AUX " yes please\n", false, false},
+    {AUX " yes # by the administrator\n", false, false},
+    {AUX "S yes\n", false, false},
+    {"grant_aux_group_subids yes\n", false, false},
+    {"\"" AUX "\" yes\n", false, false},
 };
 
 static const char *const nsswitch[] = {
@@ -213,7 +213,7 @@ static void draw_oddity(struct trial *trial, const char *name, struct mine *mine
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     add(trial, oddity->line, name);
 #pragma GCC diagnostic pop
-    if (oddity->count > 0 && chance(trial, 50))
+    if (oddity->count > 0 && chance(trial, 80))
         add_mine(mine, oddity->start, oddity->count);
 }
 
@@ -271,14 +271,14 @@ static void draw_file(struct trial *trial, struct mine *mine)
     const char *name = trial->user->name ? trial->user->name : "47120";
     unsigned n = chance(trial, 5) ? 0 : 1 + below(trial, 8);
     for (unsigned i = 0; i < n; i++) {
-        if (chance(trial, 8))
+        if (chance(trial, 12))
             draw_oddity(trial, name, mine);
         else
             draw_line(trial, &cursor, mine);
     }
     if (chance(trial, 1))
         draw_long_file(trial, mine);
-    if (chance(trial, 2)) { /* the host's root */
+    if (chance(trial, 4)) { /* the host's root */
         add(trial, "%s:0:1\n", name);
         add_mine(mine, 0, 1);
     }
@@ -462,7 +462,8 @@ static void draw_target(struct trial *trial)
     static const unsigned spellings[] = {860, 10, 10, 10, 50, 10, 10, 8, 8, 8, 8, 8, 8};
     trial->target = (enum trial_target)WEIGHTED(trial, targets);
     trial->spelling = (enum trial_spelling)WEIGHTED(trial, spellings);
-    if (trial->target == TARGET_GONE && trial->spelling == SPELLED_FD)
+    if (trial->target == TARGET_GONE &&
+        (trial->spelling == SPELLED_FD || trial->spelling == SPELLED_FD_OF_FILE))
         trial->spelling = SPELLED_PLAIN;
     trial->target_user = trial->user;
     if (chance(trial, 3))

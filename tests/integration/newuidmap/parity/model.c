@@ -28,7 +28,7 @@ static int digit_of(char ch)
 }
 
 /* strtoul(3) with base 0, nothing behind the number. @return false also above 64 bits */
-static bool read_number(const char *s, size_t len, bool negatives, uint64_t *ret)
+static bool read_number(const char *s, size_t len, unsigned shadow, uint64_t *ret)
 {
     const char *end = s + len;
     while (s < end && *s && strchr(" \t\n\v\f\r", *s))
@@ -51,7 +51,7 @@ static bool read_number(const char *s, size_t len, bool negatives, uint64_t *ret
         if (value > UINT64_MAX)
             return false;
     }
-    if (minus && !negatives)
+    if (minus && !has(shadow, RULE_NEGATIVE) && !(value == 0 && has(shadow, RULE_MINUS_ZERO)))
         return false;
     *ret = minus ? -(uint64_t)value : (uint64_t)value;
     return true;
@@ -112,10 +112,9 @@ static bool read_line(const struct trial *trial, unsigned shadow, const char *s,
     if (s != end && !has(shadow, RULE_FOURTH_FIELD))
         return false;
     uint64_t start = 0, count = 0;
-    bool negatives = has(shadow, RULE_NEGATIVE);
     return owns(trial, shadow, field[0], lens[0]) &&
-           read_number(field[1], lens[1], negatives, &start) &&
-           read_number(field[2], lens[2], negatives, &count) && range_of(start, count, shadow, ret);
+           read_number(field[1], lens[1], shadow, &start) &&
+           read_number(field[2], lens[2], shadow, &count) && range_of(start, count, shadow, ret);
 }
 
 static size_t read_ranges(const struct trial *trial, unsigned shadow, struct range ret[RANGES_MAX])
@@ -154,8 +153,7 @@ static int read_words(const struct trial *trial, unsigned shadow, struct model_e
     if (trial->n_words % 3 != 0)
         return -1;
     for (size_t i = 0; i < trial->n_words; i++)
-        if (!read_number(trial->words[i], strlen(trial->words[i]), has(shadow, RULE_NEGATIVE),
-                         &numbers[i]))
+        if (!read_number(trial->words[i], strlen(trial->words[i]), shadow, &numbers[i]))
             return -1;
     for (size_t i = 0; i < trial->n_words; i += 3) {
         uint64_t inside = numbers[i], outside = numbers[i + 1], count = numbers[i + 2];
@@ -220,7 +218,8 @@ static bool owns_target(const struct trial *trial, unsigned shadow)
         return false;
     if (!user->name && has(shadow, RULE_NO_PASSWD_ENTRY))
         return false;
-    if (user->name && user->gid != trial->caller_gid && !trial->login_defs->aux)
+    bool aux = has(shadow, RULE_LOGIN_DEFS) ? trial->login_defs->aux_new : trial->login_defs->aux;
+    if (user->name && user->gid != trial->caller_gid && !aux)
         return false;
     return user->uid == trial->target_user->uid && trial->caller_gid == trial->target_gid;
 }
@@ -301,8 +300,11 @@ static enum model_why decide(const struct trial *trial, unsigned shadow, struct 
         return WHY_POLICY;
 
     bool root = trial->user->uid == 0;
-    if (!trial->dumpable && !root && !has(shadow, RULE_NOT_DUMPABLE))
+    if (!trial->dumpable && !root && !has(shadow, RULE_NOT_DUMPABLE)) {
+        if (trial->gid && !granted && has(shadow, RULE_DENIED_AS_ROOT))
+            (void)deny_setgroups(trial, ret);
         return WHY_KERNEL;
+    }
     if (trial->gid && !granted && !deny_setgroups(trial, ret))
         return WHY_SETGROUPS;
     if (n == 0 && has(shadow, RULE_NOTHING_IS_SUCCESS))

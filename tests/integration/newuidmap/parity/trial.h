@@ -53,7 +53,8 @@ enum trial_file_state { FILE_PLAIN, FILE_ABSENT, FILE_LINK, FILE_SECRET };
 /** What login.defs says, and what login.defs(5) makes of it. */
 struct trial_login_defs {
     const char *text;
-    bool aux; /**< ranges also while another group is the current one */
+    bool aux;     /**< ranges also while another group is the current one */
+    bool aux_new; /**< the same as shadow 4.20 reads it */
 };
 
 struct trial {
