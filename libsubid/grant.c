@@ -100,8 +100,8 @@ static int give_new(struct work *work, struct grant *grant, const struct subid_a
     struct subid_provision provision;
     struct subid_fit fit;
     struct subid_range range = {.count = (uint32_t)grant->count};
-    int r =
-        subid_provision_begin(&provision, &work->transaction, &work->accounts, range.count, err);
+    struct subid_wish wish = {.exact = true};
+    int r = subid_provision_begin(&provision, &work->transaction, &work->accounts, &wish, err);
     if (r < 0)
         return r;
     subid_fit_begin(&fit, &provision.taken[kind], provision.window.min, provision.window.max,

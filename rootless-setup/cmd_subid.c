@@ -21,12 +21,12 @@ static const struct cli_program program = {
     .usage = "rootless-setup subid ACTION [OPTION]... [ARG]...",
     .summary = "Manages the ranges of /etc/subuid and /etc/subgid.",
     .epilog = "Actions:\n"
-              "  add USER...              give users a range of uids and gids\n"
-              "  del USER [FIRST-LAST]    take ranges back\n"
-              "  list [USER]              list the ranges\n"
-              "  undo [NUMBER]            take a change back\n"
-              "  audit                    find what is wrong with the files\n"
-              "  repair                   mend what can be mended\n"
+              "  add [USER]...    give users a range of uids and gids\n"
+              "  del [USER]...    take ranges back\n"
+              "  list [USER]      list the ranges\n"
+              "  undo [NUMBER]    take a change back\n"
+              "  audit            find what is wrong with the files\n"
+              "  repair           mend what can be mended\n"
               "\nrootless-setup subid ACTION --help says more about an action.",
 };
 

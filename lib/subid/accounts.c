@@ -100,6 +100,26 @@ static int compare(const void *pa, const void *pb)
     return strcmp(a->name, b->name);
 }
 
+static int compare_id(const void *pa, const void *pb)
+{
+    const struct subid_account *a = pa, *b = pb;
+    return a->id != b->id ? (a->id > b->id) - (a->id < b->id) : strcmp(a->name, b->name);
+}
+
+static int sort_users(struct subid_accounts *accounts, struct err *err)
+{
+    struct subid_account_list *users = &accounts->users;
+    if (users->n == 0)
+        return 0;
+    accounts->by_id = calloc(users->n, sizeof *accounts->by_id);
+    if (!accounts->by_id)
+        return err_set(err, ENOMEM, "no memory for %zu users", users->n);
+    memcpy(accounts->by_id, users->items, users->n * sizeof *users->items);
+    qsort(users->items, users->n, sizeof *users->items, compare);
+    qsort(accounts->by_id, users->n, sizeof *users->items, compare_id);
+    return 0;
+}
+
 int subid_accounts_read(struct subid_accounts *accounts, const struct subid_place *place,
                         struct err *err)
 {
@@ -109,13 +129,11 @@ int subid_accounts_read(struct subid_accounts *accounts, const struct subid_plac
     if (r == 0)
         r = place->live ? read_groups_nss(groups, err)
                         : read_file(groups, place, "group", false, err);
-    if (r < 0) {
+    if (r == 0)
+        r = sort_users(accounts, err);
+    if (r < 0)
         subid_accounts_free(accounts);
-        return r;
-    }
-    if (users->n > 0)
-        qsort(users->items, users->n, sizeof *users->items, compare);
-    return 0;
+    return r;
 }
 
 static void free_list(struct subid_account_list *list)
@@ -131,6 +149,8 @@ void subid_accounts_free(struct subid_accounts *accounts)
     free_list(&accounts->users);
     free_list(&accounts->groups);
     free_list(&accounts->unlisted);
+    free(accounts->by_id);
+    accounts->by_id = NULL;
 }
 
 static const struct subid_account *find_listed(const struct subid_accounts *accounts,
@@ -150,12 +170,26 @@ static const struct subid_account *find_listed(const struct subid_accounts *acco
     return NULL;
 }
 
-static const struct subid_account *find_uid(const struct subid_accounts *accounts, uid_t uid)
+/* Number of users whose uid is below @p end. */
+static size_t count_below(const struct subid_accounts *accounts, uint64_t end)
 {
-    for (size_t i = 0; i < accounts->users.n; i++)
-        if (accounts->users.items[i].id == uid)
-            return &accounts->users.items[i];
-    return NULL;
+    size_t low = 0, high = accounts->users.n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (accounts->by_id[middle].id < end)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t subid_accounts_with_uid(const struct subid_accounts *accounts, uid_t uid,
+                               const struct subid_account **ret)
+{
+    size_t first = count_below(accounts, uid), end = count_below(accounts, (uint64_t)uid + 1);
+    *ret = first < end ? &accounts->by_id[first] : NULL;
+    return end - first;
 }
 
 /* A user that NSS knows but does not list, as SSSD's are by default. */
@@ -177,7 +211,7 @@ int subid_account_find(struct subid_accounts *accounts, const char *name, struct
     uid_t uid = 0;
     bool is_number = subid_owner_uid(name, strlen(name), &uid);
     if (!found && is_number)
-        found = find_uid(accounts, uid);
+        (void)subid_accounts_with_uid(accounts, uid, &found);
     if (found) {
         *ret = *found;
         return 0;

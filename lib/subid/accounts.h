@@ -30,6 +30,7 @@ struct subid_accounts {
     const struct subid_place *place;
     struct subid_account_list users, groups;
     struct subid_account_list unlisted; /**< users found by name only, in the order of asking */
+    struct subid_account *by_id;        /**< users again, sorted by uid, then by name */
 };
 
 int subid_accounts_read(struct subid_accounts *accounts, const struct subid_place *place,
@@ -43,3 +44,10 @@ void subid_accounts_free(struct subid_accounts *accounts);
  */
 int subid_account_find(struct subid_accounts *accounts, const char *name, struct subid_account *ret,
                        struct err *err);
+/**
+ * The users with this uid, sorted by name: those who share it are one owner.
+ * @param ret  the accounts'
+ * @return how many
+ */
+size_t subid_accounts_with_uid(const struct subid_accounts *accounts, uid_t uid,
+                               const struct subid_account **ret);

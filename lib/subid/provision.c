@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "lib/base/err.h"
+#include "lib/base/str.h"
+#include "lib/subid/holder.h"
 
 /* https://systemd.io/UIDS-GIDS/; both ends inclusive. */
 static const struct {
@@ -105,37 +107,69 @@ static int gather(struct subid_provision *provision, const struct subid_accounts
 
 /* ---- the window ---- */
 
-/* Blocks are the same on both sides, so the windows of both must hold. */
-static int set_window(struct subid_provision *provision, uint32_t count, struct err *err)
+/* Blocks are the same on both sides, so the windows of both must hold; a side whose ranges are
+ * deterministic has no say. */
+static struct subid_limits common_window(const struct subid_limits limits[2], uint32_t count)
 {
-    struct subid_limits limits[2];
-    int r = subid_limits_read(provision->transaction->place, limits, err);
-    if (r < 0)
-        return r;
     const struct subid_limits *uid = &limits[SUBID_UID], *gid = &limits[SUBID_GID];
-    struct subid_limits *window = &provision->window;
-    window->min = uid->min > gid->min ? uid->min : gid->min;
-    window->max = uid->max < gid->max ? uid->max : gid->max;
-    window->count = count ? count : uid->count > gid->count ? uid->count : gid->count;
+    struct subid_limits window = uid->deterministic ? *gid : *uid;
+    if (!uid->deterministic && !gid->deterministic) {
+        window.min = uid->min > gid->min ? uid->min : gid->min;
+        window.max = uid->max < gid->max ? uid->max : gid->max;
+        window.count = uid->count > gid->count ? uid->count : gid->count;
+    }
+    if (count)
+        window.count = count;
+    return window;
+}
+
+static int check_window(const struct subid_limits *window, const char *root, struct err *err)
+{
     if (window->count == 0)
         return err_set(err, EINVAL,
-                       "SUB_UID_COUNT is 0 in %s/etc/login.defs: say how many ids "
-                       "with --count",
-                       provision->transaction->place->root);
+                       "SUB_UID_COUNT is 0 in %s/etc/login.defs: say how many ids with --count",
+                       root);
     if (window->min > window->max || window->max - window->min < window->count - 1)
         return err_set(err, ERANGE,
                        "%u ids do not fit between SUB_UID_MIN and SUB_UID_MAX (%u and %u, with the "
                        "SUB_GID ones) of %s/etc/login.defs",
-                       window->count, window->min, window->max,
-                       provision->transaction->place->root);
+                       window->count, window->min, window->max, root);
     return 0;
 }
 
-int subid_provision_begin(struct subid_provision *provision, struct subid_transaction *transaction,
-                          const struct subid_accounts *accounts, uint32_t count, struct err *err)
+static int set_window(struct subid_provision *provision, const struct subid_wish *wish,
+                      struct err *err)
 {
-    *provision = (struct subid_provision){.transaction = transaction};
-    int r = set_window(provision, count, err);
+    struct subid_limits *limits = provision->limits;
+    const char *root = provision->transaction->place->root;
+    int r = subid_limits_read(provision->transaction->place, limits, err);
+    if (r < 0)
+        return r;
+    provision->window = common_window(limits, wish->count);
+    if (wish->exact)
+        return 0;
+    for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
+        if (wish->deterministic)
+            subid_limits_make_deterministic(&limits[kind]);
+        if (limits[kind].deterministic && wish->count)
+            return err_set(err, EINVAL,
+                           "--count: where the uid decides (SUB_%s_DETERMINISTIC in "
+                           "%s/etc/login.defs), the number of ids is SUB_%s_COUNT for everybody",
+                           kind == SUBID_UID ? "UID" : "GID", root,
+                           kind == SUBID_UID ? "UID" : "GID");
+        if (limits[kind].deterministic)
+            r = check_window(&limits[kind], root, err);
+    }
+    provision->window = common_window(limits, wish->count);
+    return r < 0 ? r : check_window(&provision->window, root, err);
+}
+
+int subid_provision_begin(struct subid_provision *provision, struct subid_transaction *transaction,
+                          const struct subid_accounts *accounts, const struct subid_wish *wish,
+                          struct err *err)
+{
+    *provision = (struct subid_provision){.transaction = transaction, .accounts = accounts};
+    int r = set_window(provision, wish, err);
     if (r == 0)
         r = gather(provision, accounts, err);
     if (r < 0) {
@@ -152,7 +186,7 @@ void subid_provision_end(struct subid_provision *provision)
     subid_space_free(&provision->taken[SUBID_UID]);
     subid_space_free(&provision->taken[SUBID_GID]);
     subid_space_free(&provision->both);
-    subid_space_free(&provision->mirrored);
+    subid_space_free(&provision->given);
 }
 
 /* ---- what a user has ---- */
@@ -172,11 +206,12 @@ static void add_holding(struct subid_entry *entry, void *arg)
 }
 
 /* His ranges, sorted. @return 0 or -errno; free with subid_space_free() */
-static int find_holdings(const struct subid_db *db, const struct subid_account *user,
-                         struct subid_space *ret, struct err *err)
+static int find_holdings(const struct subid_provision *provision, enum subid_kind kind,
+                         const struct subid_account *user, struct subid_space *ret, struct err *err)
 {
     struct holdings holdings = {0};
-    (void)subid_db_visit(db, user->name, user->id, add_holding, &holdings);
+    (void)subid_holder_visit(&provision->transaction->db[kind], provision->accounts, user,
+                             add_holding, &holdings);
     if (holdings.r < 0) {
         subid_space_free(&holdings.ranges);
         return err_set(err, ENOMEM, "no memory for the ranges of %s", user->name);
@@ -186,28 +221,16 @@ static int find_holdings(const struct subid_db *db, const struct subid_account *
     return 0;
 }
 
-/* Ids of [start, end) in the sorted @p space, each counted once. */
-static uint64_t count_ids(const struct subid_space *space, uint64_t start, uint64_t end)
-{
-    uint64_t n = 0, at = start;
-    for (size_t i = 0; i < space->n; i++) {
-        uint64_t from = space->items[i].start > at ? space->items[i].start : at;
-        uint64_t to = space->items[i].end < end ? space->items[i].end : end;
-        if (from < to) {
-            n += to - from;
-            at = to;
-        }
-    }
-    return n;
-}
-
 /* ---- giving ---- */
 
 static int give(struct subid_provision *provision, enum subid_kind kind,
                 const struct subid_account *user, struct subid_range range,
                 struct subid_grant *grant, struct err *err)
 {
-    int r = subid_db_add(&provision->transaction->db[kind], user->name, range, err);
+    char number[sizeof "4294967295"];
+    (void)str_format(number, sizeof number, "%" PRIu32, user->id);
+    const char *owner = provision->limits[kind].by_uid ? number : user->name;
+    int r = subid_db_add(&provision->transaction->db[kind], owner, range, err);
     if (r < 0)
         return r;
     grant->added[kind] = true;
@@ -229,9 +252,9 @@ static int mirror(struct subid_provision *provision, enum subid_kind kind,
         struct subid_interval interval = other->items[i];
         if (interval.end - interval.start < provision->window.count ||
             subid_space_hit(&provision->taken[kind], interval.start, interval.end) ||
-            subid_space_hit(&provision->mirrored, interval.start, interval.end))
+            subid_space_hit(&provision->given, interval.start, interval.end))
             continue;
-        int r = subid_space_take(&provision->mirrored, interval, err);
+        int r = subid_space_take(&provision->given, interval, err);
         if (r < 0)
             return r;
         struct subid_range range = {.start = (uint32_t)interval.start,
@@ -259,40 +282,14 @@ static int give_next(struct subid_provision *provision, const bool lacks[2],
 }
 
 static int find_both(const struct subid_provision *provision, const struct subid_account *user,
-                     struct subid_space has[2], struct err *err)
+                     struct subid_space has[2], struct subid_grant *grant, struct err *err)
 {
-    int r = subid_owner_check(user->name, err);
-    if (r == 0)
-        r = find_holdings(&provision->transaction->db[SUBID_UID], user, &has[SUBID_UID], err);
-    if (r == 0)
-        r = find_holdings(&provision->transaction->db[SUBID_GID], user, &has[SUBID_GID], err);
-    return r;
-}
-
-int subid_provision_user(struct subid_provision *provision, const struct subid_account *user,
-                         struct subid_grant *ret, struct err *err)
-{
-    struct subid_grant grant = {0};
-    struct subid_space has[2] = {0};
-    bool lacks[2] = {false, false};
-    int r = find_both(provision, user, has, err);
+    bool by_uid = provision->limits[SUBID_UID].by_uid && provision->limits[SUBID_GID].by_uid;
+    int r = by_uid ? 0 : subid_owner_check(user->name, err);
     for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
-        grant.had[kind] = count_ids(&has[kind], 0, (uint64_t)UINT32_MAX + 1);
-        lacks[kind] = grant.had[kind] < provision->window.count;
+        r = find_holdings(provision, (enum subid_kind)kind, user, &has[kind], err);
+        grant->had[kind] = subid_space_count(&has[kind], 0, (uint64_t)UINT32_MAX + 1);
     }
-    if (r == 0 && (lacks[SUBID_UID] || lacks[SUBID_GID])) {
-        r = -ENOENT;
-        if (lacks[SUBID_UID] != lacks[SUBID_GID]) {
-            enum subid_kind kind = lacks[SUBID_UID] ? SUBID_UID : SUBID_GID;
-            r = mirror(provision, kind, user, &has[!kind], &grant, err);
-        }
-        if (r == -ENOENT)
-            r = give_next(provision, lacks, user, &grant, err);
-    }
-    subid_space_free(&has[SUBID_UID]);
-    subid_space_free(&has[SUBID_GID]);
-    if (r == 0)
-        *ret = grant;
     return r;
 }
 
@@ -310,15 +307,76 @@ static int check_free(const struct subid_provision *provision, enum subid_kind k
                    (int)hit->who_len, hit->who, hit->start, hit->end - 1);
 }
 
+/* What login.defs's formula gives his uid, unless he has it. Ranges of one command cannot meet one
+ * another: distinct uids have distinct slots. */
+static int give_slot(struct subid_provision *provision, enum subid_kind kind,
+                     const struct subid_account *user, const struct subid_space *has,
+                     struct subid_grant *grant, struct err *err)
+{
+    struct subid_range range;
+    int r = subid_limits_slot(&provision->limits[kind], kind, user->id, &range, err);
+    if (r < 0)
+        return err_wrap(err, r, "%s", user->name);
+    uint64_t end = (uint64_t)range.start + range.count;
+    if (subid_space_count(has, range.start, end) == range.count)
+        return 0;
+    if (has->n > 0)
+        return err_set(err, EEXIST,
+                       "%s has drifted: %s has %" PRIu64 "-%" PRIu64 " for him, his uid %u stands "
+                       "for %u-%" PRIu64 "; take the old range back first (rootless-setup subid "
+                       "del %s)",
+                       user->name, subid_path(kind), has->items[0].start, has->items[0].end - 1,
+                       user->id, range.start, end - 1, user->name);
+    r = check_free(provision, kind, user, range, err);
+    return r < 0 ? r : give(provision, kind, user, range, grant, err);
+}
+
+/* The search's part of both sides: true where a user lacks ids. */
+static int give_block(struct subid_provision *provision, const bool lacks[2],
+                      const struct subid_account *user, const struct subid_space has[2],
+                      struct subid_grant *grant, struct err *err)
+{
+    bool searched =
+        !provision->limits[SUBID_UID].deterministic && !provision->limits[SUBID_GID].deterministic;
+    int r = -ENOENT;
+    if (searched && lacks[SUBID_UID] != lacks[SUBID_GID]) {
+        enum subid_kind kind = lacks[SUBID_UID] ? SUBID_UID : SUBID_GID;
+        r = mirror(provision, kind, user, &has[!kind], grant, err);
+    }
+    return r == -ENOENT ? give_next(provision, lacks, user, grant, err) : r;
+}
+
+int subid_provision_user(struct subid_provision *provision, const struct subid_account *user,
+                         struct subid_grant *ret, struct err *err)
+{
+    struct subid_grant grant = {0};
+    struct subid_space has[2] = {0};
+    bool lacks[2] = {false, false};
+    int r = find_both(provision, user, has, &grant, err);
+    for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
+        if (provision->limits[kind].deterministic)
+            r = give_slot(provision, (enum subid_kind)kind, user, &has[kind], &grant, err);
+        else
+            lacks[kind] = grant.had[kind] < provision->window.count;
+    }
+    if (r == 0 && (lacks[SUBID_UID] || lacks[SUBID_GID]))
+        r = give_block(provision, lacks, user, has, &grant, err);
+    subid_space_free(&has[SUBID_UID]);
+    subid_space_free(&has[SUBID_GID]);
+    if (r == 0)
+        *ret = grant;
+    return r;
+}
+
 int subid_provision_range(struct subid_provision *provision, const struct subid_account *user,
                           struct subid_range range, struct subid_grant *ret, struct err *err)
 {
     struct subid_grant grant = {0};
     struct subid_space has[2] = {0};
     uint64_t end = (uint64_t)range.start + range.count;
-    int r = find_both(provision, user, has, err);
+    int r = find_both(provision, user, has, &grant, err);
     for (int kind = SUBID_UID; kind <= SUBID_GID && r == 0; kind++) {
-        grant.had[kind] = count_ids(&has[kind], range.start, end);
+        grant.had[kind] = subid_space_count(&has[kind], range.start, end);
         if (grant.had[kind] == range.count)
             continue;
         r = check_free(provision, (enum subid_kind)kind, user, range, err);

@@ -5,7 +5,9 @@
  * is a user's or group's own, or that systemd hands out by itself; it comes from the window of
  * login.defs, lowest first. The area systemd-nspawn picks containers from (524288-1879048191) is
  * not spared: login.defs's own window lies in it.
- * A user who has enough keeps what he has.
+ * A user who has enough keeps what he has. Where login.defs asks for it the uid decides instead
+ * (shadow's deterministic mode, for fleets that are to agree); the range is then checked against
+ * everything above, which shadow leaves out.
  */
 #pragma once
 
@@ -19,12 +21,21 @@
 
 struct err;
 
+/** What is asked for. */
+struct subid_wish {
+    uint32_t count;     /**< ids a user is to have at least; 0: what login.defs says */
+    bool deterministic; /**< also where login.defs does not ask for it; not with a count */
+    bool exact;         /**< only subid_provision_range() will be called: no window is needed */
+};
+
 struct subid_provision {
     struct subid_transaction *transaction; /**< borrowed */
-    struct subid_limits window;
-    struct subid_space taken[2]; /**< by enum subid_kind, as the files were */
+    const struct subid_accounts *accounts; /**< borrowed */
+    struct subid_limits limits[2];         /**< by enum subid_kind */
+    struct subid_limits window;            /**< of both, where the search looks */
+    struct subid_space taken[2];           /**< by enum subid_kind, as the files were */
     struct subid_space both;
-    struct subid_space mirrored; /**< given by this one below the search: see mirror() */
+    struct subid_space given; /**< by this one, but not by the search: see mirror() */
     struct subid_fit fit;
 };
 
@@ -37,14 +48,18 @@ struct subid_grant {
 
 /**
  * Prepares for any number of users; all that accounts will be found must have been, for their ids
- * are spared too.
- * @param count  ids a user is to have at least; 0: what login.defs says
+ * are spared too. Users who share a uid are one: only one of them may be served.
  */
 int subid_provision_begin(struct subid_provision *provision, struct subid_transaction *transaction,
-                          const struct subid_accounts *accounts, uint32_t count, struct err *err);
-/** Gives @p user (whose name must stay until the transaction ends) a block where he has fewer ids
- *  than asked for. @return 0; -ENOSPC when no gap is left; -EINVAL on a name that cannot be an
- *  owner */
+                          const struct subid_accounts *accounts, const struct subid_wish *wish,
+                          struct err *err);
+/**
+ * Gives @p user a block where he has fewer ids than asked for; in deterministic mode his block,
+ * where he does not have it.
+ * @return 0; -ENOSPC when no gap is left; -EINVAL on a name that cannot be an owner;
+ *         deterministic: -ERANGE when his uid has no block; -EEXIST with whose when the block is
+ *         not free, or with what he has instead of it
+ */
 int subid_provision_user(struct subid_provision *provision, const struct subid_account *user,
                          struct subid_grant *ret, struct err *err);
 /** Gives him exactly @p range where he has it not; -EEXIST with whose it is when it is not free. */

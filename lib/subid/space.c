@@ -97,6 +97,20 @@ const struct subid_interval *subid_space_hit(const struct subid_space *space, ui
     return NULL;
 }
 
+uint64_t subid_space_count(const struct subid_space *space, uint64_t start, uint64_t end)
+{
+    uint64_t n = 0, at = start;
+    for (size_t i = 0; i < space->n; i++) {
+        uint64_t from = space->items[i].start > at ? space->items[i].start : at;
+        uint64_t to = space->items[i].end < end ? space->items[i].end : end;
+        if (from < to) {
+            n += to - from;
+            at = to;
+        }
+    }
+    return n;
+}
+
 void subid_fit_begin(struct subid_fit *fit, struct subid_space *space, uint32_t min, uint32_t max,
                      uint32_t count)
 {

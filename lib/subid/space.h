@@ -38,6 +38,8 @@ void subid_space_sort(struct subid_space *space);
  *  unsorted. */
 const struct subid_interval *subid_space_hit(const struct subid_space *space, uint64_t start,
                                              uint64_t end);
+/** Ids of [start, end) that are taken, each counted once. The space must be sorted. */
+uint64_t subid_space_count(const struct subid_space *space, uint64_t start, uint64_t end);
 
 /**
  * First-fit search. It moves upwards only, so that all the blocks of one size that a command hands

@@ -11,17 +11,28 @@
 #include "lib/cli/cli.h"
 #include "lib/cli/options.h"
 #include "lib/subid/provision.h"
-#include "rootless-setup/subid/subid.h"
-#include "rootless-setup/words.h"
+#include "rootless-setup/subid/session.h"
+#include "rootless-setup/subid/subjects.h"
 
 struct add_options {
     struct subid_options common;
     uint32_t count;
-    const char *range;
+    bool deterministic;
+    struct cli_list ranges;
+    struct cli_list groups;
+    bool all_users;
 };
 
 static const struct cli_option options[] = {
-    SUBID_OPTION_ROOT,
+    {.name = "all-users",
+     .offset = offsetof(struct add_options, all_users),
+     .help = "every user with a uid from UID_MIN to UID_MAX of login.defs"},
+    {.name = "group",
+     .letter = 'g',
+     .kind = CLI_LIST,
+     .offset = offsetof(struct add_options, groups),
+     .value = "GROUP",
+     .help = "every user of this group; may be repeated"},
     {.name = "count",
      .letter = 'c',
      .kind = CLI_U32,
@@ -32,10 +43,14 @@ static const struct cli_option options[] = {
      .max = UINT32_MAX - 1},
     {.name = "range",
      .letter = 'r',
-     .kind = CLI_STRING,
-     .offset = offsetof(struct add_options, range),
+     .kind = CLI_LIST,
+     .offset = offsetof(struct add_options, ranges),
      .value = "FIRST-LAST",
-     .help = "give the one USER exactly these uids and gids"},
+     .help = "give the one user exactly these uids and gids; may be repeated"},
+    {.name = "deterministic",
+     .offset = offsetof(struct add_options, deterministic),
+     .help = "the uid decides which block, as with SUB_UID_DETERMINISTIC"},
+    SUBID_OPTION_ROOT,
     SUBID_OPTION_DRY_RUN,
     SUBID_OPTION_WAIT,
     SUBID_OPTION_JSON,
@@ -43,77 +58,84 @@ static const struct cli_option options[] = {
 
 static const struct cli_program program = {
     .name = "rootless-setup subid add",
-    .usage = "rootless-setup subid add [OPTION]... USER...",
-    .summary = "Gives each USER (a login name or a uid) a block of subordinate uids and gids.\n"
-               "A user who has enough already is left alone. All users or none are served.",
+    .usage = "rootless-setup subid add [OPTION]... [USER]...",
+    .summary =
+        "Gives each USER (a login name or a uid, - for a list on standard input) a block of\n"
+        "subordinate uids and gids. A user who has enough already is left alone.\n"
+        "All users or none are served.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
 };
 
-struct request {
-    struct subid_account user;
-    size_t place; /* on the command line */
-    bool repeated;
-    struct subid_grant grant;
-};
-
 /* Everything that one call works with. */
 struct work {
-    struct subid_place place;
-    struct subid_accounts accounts;
-    struct subid_transaction transaction;
+    const struct add_options *config;
+    struct subid_session session;
+    struct subid_subjects subjects;
     struct subid_provision provision;
-    struct request *requests;
-    size_t n;
+    struct subid_range *ranges;
+    size_t n_grants; /* one a user, or one a range of the one user */
+    struct subid_grant *grants;
 };
 
-static int compare_user(const void *pa, const void *pb)
+static const struct subid_account *user_of(const struct work *work, size_t grant)
 {
-    const struct request *a = pa, *b = pb;
-    int r = strcmp(a->user.name, b->user.name);
-    return r != 0 ? r : (a->place > b->place) - (a->place < b->place);
+    return &work->subjects.users.items[work->config->ranges.n ? 0 : grant];
 }
 
-static int compare_place(const void *pa, const void *pb)
-{
-    const struct request *a = pa, *b = pb;
-    return (a->place > b->place) - (a->place < b->place);
-}
+/* ---- doing it ---- */
 
-static int find_users(struct work *work, char **names, size_t n, struct err *err)
+static int serve(struct work *work, struct err *err)
 {
-    work->requests = calloc(n, sizeof *work->requests);
-    if (!work->requests)
-        return err_set(err, ENOMEM, "no memory for %zu users", n);
-    work->n = n;
-    for (size_t i = 0; i < n; i++) {
-        struct request *request = &work->requests[i];
-        request->place = i;
-        int r = subid_account_find(&work->accounts, names[i], &request->user, err);
-        if (r < 0)
-            return r;
-    }
-    qsort(work->requests, n, sizeof *work->requests, compare_user);
-    for (size_t i = 1; i < n; i++)
-        work->requests[i].repeated =
-            strcmp(work->requests[i - 1].user.name, work->requests[i].user.name) == 0;
-    qsort(work->requests, n, sizeof *work->requests, compare_place);
-    return 0;
-}
-
-static int serve(struct work *work, const struct subid_range *range, struct err *err)
-{
+    size_t n_ranges = work->config->ranges.n;
+    work->n_grants = n_ranges ? n_ranges : work->subjects.users.n;
+    work->grants = calloc(work->n_grants + 1, sizeof *work->grants);
+    if (!work->grants)
+        return err_set(err, ENOMEM, "no memory for %zu users", work->n_grants);
     int r = 0;
-    for (size_t i = 0; i < work->n && r == 0; i++) {
-        struct request *request = &work->requests[i];
-        if (request->repeated)
-            continue;
-        r = range ? subid_provision_range(&work->provision, &request->user, *range, &request->grant,
-                                          err)
-                  : subid_provision_user(&work->provision, &request->user, &request->grant, err);
-    }
+    for (size_t i = 0; i < work->n_grants && r == 0; i++)
+        r = n_ranges
+                ? subid_provision_range(&work->provision, user_of(work, i), work->ranges[i],
+                                        &work->grants[i], err)
+                : subid_provision_user(&work->provision, user_of(work, i), &work->grants[i], err);
     return r;
 }
+
+static int find_subjects(struct work *work, char **words, size_t n, struct err *err)
+{
+    const struct add_options *config = work->config;
+    struct subid_choice choice = {
+        .words = words, .n_words = n, .groups = &config->groups, .all_users = config->all_users};
+    int r = subid_subjects_find(&work->subjects, &choice, &work->session.accounts, err);
+    if (r == 0 && config->ranges.n && work->subjects.users.n != 1)
+        return err_set(err, EINVAL, "--range is for one user, these are %zu",
+                       work->subjects.users.n);
+    return r;
+}
+
+static int add(struct work *work, char **words, size_t n, struct err *err)
+{
+    const struct add_options *config = work->config;
+    struct subid_wish wish = {.count = config->count,
+                              .deterministic = config->deterministic,
+                              .exact = config->ranges.n > 0};
+    struct subid_session *session = &work->session;
+    int r = subid_parse_ranges(&config->ranges, &work->ranges, err);
+    if (r == 0)
+        r = subid_session_open(session, &config->common, err);
+    if (r == 0)
+        r = find_subjects(work, words, n, err);
+    if (r == 0)
+        r = subid_session_write(session, err);
+    if (r == 0)
+        r = subid_provision_begin(&work->provision, &session->transaction, &session->accounts,
+                                  &wish, err);
+    if (r == 0)
+        r = serve(work, err);
+    return r == 0 ? subid_session_commit(session, err) : r;
+}
+
+/* ---- saying it ---- */
 
 static void print_kind(const struct subid_grant *grant, const char *what, enum subid_kind kind)
 {
@@ -125,17 +147,17 @@ static void print_kind(const struct subid_grant *grant, const char *what, enum s
         printf("%" PRIu64 " %s as before", grant->had[kind], what);
 }
 
-static void print_request(const struct request *request)
+static void print_grant(const char *user, const struct subid_grant *grant)
 {
-    const struct subid_grant *grant = &request->grant;
-    printf("%s: ", request->user.name);
+    const struct subid_range *uids = &grant->range[SUBID_UID], *gids = &grant->range[SUBID_GID];
+    printf("%s: ", user);
     if (!grant->added[SUBID_UID] && !grant->added[SUBID_GID]) {
         printf("has %" PRIu64 " uids and %" PRIu64 " gids already, left as it is\n",
                grant->had[SUBID_UID], grant->had[SUBID_GID]);
         return;
     }
-    if (grant->added[SUBID_UID] && grant->added[SUBID_GID] &&
-        grant->range[SUBID_UID].start == grant->range[SUBID_GID].start) {
+    if (grant->added[SUBID_UID] && grant->added[SUBID_GID] && uids->start == gids->start &&
+        uids->count == gids->count) {
         print_kind(grant, "uids and gids", SUBID_UID);
     } else {
         print_kind(grant, "uids", SUBID_UID);
@@ -145,93 +167,87 @@ static void print_request(const struct request *request)
     putchar('\n');
 }
 
-static json_t *kind_json(const struct subid_grant *grant, enum subid_kind kind)
+/* What grants [first, end), all of one user, did on one side. */
+static json_t *kind_json(const struct work *work, size_t first, size_t end, enum subid_kind kind)
 {
-    return json_pack("{s:I, s:o}", "had", (json_int_t)grant->had[kind], "added",
-                     grant->added[kind] ? subid_range_json(grant->range[kind]) : json_null());
+    json_t *added = json_array();
+    json_int_t had = 0;
+    for (size_t i = first; i < end; i++) {
+        const struct subid_grant *grant = &work->grants[i];
+        had += (json_int_t)grant->had[kind];
+        if (grant->added[kind])
+            (void)json_array_append_new(added, subid_range_json(grant->range[kind]));
+    }
+    return json_pack("{s:I, s:o}", "had", had, "added", added);
 }
 
-static json_t *result_json(const struct work *work, bool dry_run)
+static json_t *result_json(const struct work *work)
 {
-    json_t *users = json_array();
+    size_t step = work->config->ranges.n ? work->n_grants : 1;
     bool changed = false;
-    for (size_t i = 0; i < work->n; i++) {
-        const struct request *request = &work->requests[i];
-        const struct subid_grant *grant = &request->grant;
-        if (request->repeated)
-            continue;
-        changed = changed || grant->added[SUBID_UID] || grant->added[SUBID_GID];
+    json_t *users = json_array();
+    for (size_t i = 0; i < work->n_grants; i += step) {
+        const struct subid_account *user = user_of(work, i);
         (void)json_array_append_new(
             users, json_pack("{s:o, s:I, s:o, s:o}", "user",
-                             subid_text_json(request->user.name, strlen(request->user.name)), "uid",
-                             (json_int_t)request->user.id, "uids", kind_json(grant, SUBID_UID),
-                             "gids", kind_json(grant, SUBID_GID)));
+                             subid_text_json(user->name, strlen(user->name)), "uid",
+                             (json_int_t)user->id, "uids", kind_json(work, i, i + step, SUBID_UID),
+                             "gids", kind_json(work, i, i + step, SUBID_GID)));
     }
-    return json_pack("{s:b, s:b, s:o}", "changed", changed, "dry_run", dry_run, "users", users);
+    for (size_t i = 0; i < work->n_grants; i++)
+        changed = changed || work->grants[i].added[SUBID_UID] || work->grants[i].added[SUBID_GID];
+    return json_pack("{s:b, s:b, s:o}", "changed", changed, "dry_run", work->config->common.dry_run,
+                     "users", users);
 }
 
-static int report(const struct work *work, const struct subid_options *common)
+static int report(const struct work *work)
 {
+    const struct subid_options *common = &work->config->common;
     if (common->json)
-        return subid_print_json(result_json(work, common->dry_run));
+        return subid_print_json(result_json(work));
     if (common->dry_run)
-        subid_print_diff(&work->transaction);
+        subid_print_diff(&work->session.transaction);
     else
-        for (size_t i = 0; i < work->n; i++)
-            if (!work->requests[i].repeated)
-                print_request(&work->requests[i]);
+        for (size_t i = 0; i < work->n_grants; i++)
+            print_grant(user_of(work, i)->name, &work->grants[i]);
     return CLI_OK;
 }
 
-static int add(struct work *work, const struct add_options *config, char **names, size_t n,
-               struct err *err)
+/* @return what is wrong with the command line, or NULL */
+static const char *find_fault(const struct add_options *config, size_t n)
 {
-    struct subid_range range = {0};
-    const struct subid_options *common = &config->common;
-    int r = subid_place_open(&work->place, common->root, err);
-    if (r == 0)
-        r = subid_accounts_read(&work->accounts, &work->place, err);
-    if (r == 0)
-        r = find_users(work, names, n, err);
-    if (r == 0 && config->range)
-        r = subid_parse_range("--range", config->range, &range, err);
-    if (r == 0)
-        r = subid_begin(&work->transaction, &work->place, !common->dry_run, common->wait_s * 1000,
-                        err);
-    if (r == 0)
-        r = subid_provision_begin(&work->provision, &work->transaction, &work->accounts,
-                                  config->range ? range.count : config->count, err);
-    if (r == 0)
-        r = serve(work, config->range ? &range : NULL, err);
-    if (r == 0 && !common->dry_run)
-        r = subid_commit(&work->transaction, err);
-    return r;
+    if (n == 0 && config->groups.n == 0 && !config->all_users)
+        return "whom?";
+    if (config->ranges.n && (n > 1 || config->groups.n || config->all_users))
+        return "--range is for one user";
+    if (config->ranges.n && (config->count || config->deterministic))
+        return "--range goes without --count and --deterministic";
+    if (config->deterministic && config->count)
+        return "--deterministic goes without --count: SUB_UID_COUNT of login.defs decides";
+    return NULL;
 }
 
 int subid_add(int argc, char **argv)
 {
     struct add_options config = {.common.wait_s = SUBID_WAIT_DEFAULT};
+    struct work work = {.config = &config};
     struct err err = {0};
     size_t n = 0;
-    int r = words_parse(&program, argc, argv, &config, &n, &err);
-    if (r == CLI_PARSED_EXIT)
-        return CLI_OK;
-    if (r < 0)
-        return cli_fail(&err, CLI_USAGE);
-    if (n == 0 || (config.range && (n > 1 || config.count))) {
-        cli_error(n == 0 ? "whom? (%s --help)"
-                         : "--range is for one user and without --count (%s --help)",
-                  program.name);
+    int status = subid_session_words(&program, argc, argv, &config, &n);
+    if (status >= 0)
+        return status;
+    const char *fault = find_fault(&config, n);
+    if (fault) {
+        cli_error("%s (%s --help)", fault, program.name);
         return CLI_USAGE;
     }
-    struct work work = {.place.etc_fd = -EBADF};
-    r = add(&work, &config, argv + 1, n, &err);
-    int status = r < 0 ? cli_fail(&err, CLI_FAILED) : report(&work, &config.common);
+    work.session.place.etc_fd = -EBADF;
+    int r = add(&work, argv + 1, n, &err);
+    status = r < 0 ? cli_fail(&err, CLI_FAILED) : report(&work);
     subid_provision_end(&work.provision);
-    subid_warn(&work.transaction);
-    subid_end(&work.transaction);
-    subid_accounts_free(&work.accounts);
-    subid_place_close(&work.place);
-    free(work.requests);
+    subid_session_close(&work.session);
+    subid_subjects_free(&work.subjects);
+    free(work.grants);
+    free(work.ranges);
     return status;
 }

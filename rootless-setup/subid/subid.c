@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cursor.h"
@@ -19,6 +20,30 @@ int subid_parse_range(const char *what, const char *text, struct subid_range *re
                        "%s: \"%s\" is no range of ids, write FIRST-LAST like 100000-165535", what,
                        text);
     *ret = (struct subid_range){.start = (uint32_t)first, .count = (uint32_t)(last - first + 1)};
+    return 0;
+}
+
+static bool overlap(struct subid_range a, struct subid_range b)
+{
+    return a.start < (uint64_t)b.start + b.count && b.start < (uint64_t)a.start + a.count;
+}
+
+int subid_parse_ranges(const struct cli_list *list, struct subid_range **ret, struct err *err)
+{
+    cleanup_free struct subid_range *ranges = calloc(list->n + 1, sizeof *ranges);
+    if (!ranges)
+        return err_set(err, ENOMEM, "no memory for %zu ranges", list->n);
+    for (size_t i = 0; i < list->n; i++) {
+        int r = subid_parse_range("--range", list->items[i], &ranges[i], err);
+        if (r < 0)
+            return r;
+        for (size_t k = 0; k < i; k++)
+            if (overlap(ranges[i], ranges[k]))
+                return err_set(err, EINVAL, "--range: %s and %s overlap", list->items[k],
+                               list->items[i]);
+    }
+    *ret = ranges;
+    ranges = NULL;
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/cli/options.h"
 #include "lib/subid/accounts.h"
 #include "lib/subid/transact.h"
 
@@ -45,6 +46,12 @@ struct subid_options {
 
 /** "FIRST-LAST", both inclusive. @return 0 or -EINVAL */
 int subid_parse_range(const char *what, const char *text, struct subid_range *ret, struct err *err);
+/**
+ * The values of --range: no two may share an id.
+ * @param ret  owned by the caller (cleanup_free)
+ * @return 0 or -EINVAL
+ */
+int subid_parse_ranges(const struct cli_list *list, struct subid_range **ret, struct err *err);
 /** A name as a JSON string; bytes that are no UTF-8 become '?'. */
 json_t *subid_text_json(const char *text, size_t len);
 /** {"start": ..., "count": ...} */

@@ -118,11 +118,12 @@ static int add(const char *const *users, uint32_t count, const struct subid_rang
     struct subid_provision provision = {0};
     struct subid_account user;
     struct subid_grant grant;
+    struct subid_wish wish = {.count = range ? 0 : count, .exact = range != NULL};
     int r = subid_accounts_read(&accounts, &place, err);
     if (r == 0)
         r = subid_begin(&transaction, &place, true, 0, err);
     if (r == 0)
-        r = subid_provision_begin(&provision, &transaction, &accounts, count, err);
+        r = subid_provision_begin(&provision, &transaction, &accounts, &wish, err);
     for (; *users && r == 0; users++) {
         r = subid_account_find(&accounts, *users, &user, err);
         if (r == 0)

@@ -34,7 +34,7 @@ killed_anywhere "add" "$setup" subid add --root "$root" --count 70000 alice
 begin
 killed_anywhere "add of several" "$setup" subid add --root "$root" --count 70000 alice bob
 begin
-killed_anywhere "del" "$setup" subid del --root "$root" alice 100500-100599
+killed_anywhere "del" "$setup" subid del --root "$root" alice --range 100500-100599
 begin
 rm "$root/etc/subuid" "$root/etc/subgid"
 killed_anywhere "add to nothing" "$setup" subid add --root "$root" alice

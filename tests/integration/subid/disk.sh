@@ -85,7 +85,7 @@ if unshare -m true 2>/dev/null; then
     mount -t tmpfs rltest-over "$work/over"
     mkdir -p "$work/over/upper" "$work/over/work"
     run in_mounts "$overlay"'
-        "$1" subid add --root "$2/over" --count 70000 alice && "$1" subid del --root "$2/over" alice 1-2 &&
+        "$1" subid add --root "$2/over" --count 70000 alice && "$1" subid del --root "$2/over" alice --range 1-2 &&
         cat "$2/over/etc/subuid" && ls -A "$2/over/etc"'
     if [ "$rc" -eq 9 ]; then
         skip "/etc on an overlay" "overlay cannot be mounted here"

@@ -86,7 +86,7 @@ is "list of one, by name and number" "$(subid list alice --root "$root" | tr -s 
 1000 uid 200000 - 200009 10
 alice gid 100000 - 100999 1000"
 refused "list of one who has none" 1 "root has no subordinate ids" subid list root --root "$root"
-is "del within a range" "$(subid del --root "$root" alice 100500-100599)" \
+is "del within a range" "$(subid del --root "$root" alice --range 100500-100599)" \
     "alice: 100 uids and 100 gids taken back"
 is "the range is split in its place" "$(cat "$root/etc/subuid")" "# c
 bob:5000000:10
@@ -108,10 +108,10 @@ json() {
 }
 if command -v python3 >/dev/null; then
     is "add as JSON" "$(subid add --root "$root" --json alice |
-        json 'd["changed"], d["users"][0]["user"], d["users"][0]["gids"]["added"]["start"]')" \
+        json 'd["changed"], d["users"][0]["user"], d["users"][0]["gids"]["added"][0]["start"]')" \
         "True alice 100000"
     is "list as JSON" "$(subid list --root "$root" --json alice | json 'len(d["ranges"])')" 2
-    is "del as JSON" "$(subid del --root "$root" alice --json | json 'd["uids_removed"]')" 65536
+    is "del as JSON" "$(subid del --root "$root" alice --json | json 'd["users"][0]["uids_removed"]')" 65536
 else
     skip "JSON" "python3 is not installed"
 fi

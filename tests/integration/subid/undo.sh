@@ -20,7 +20,7 @@ begin() {
 # ---- take back and do again ----
 begin
 old=$(pair)
-subid del alice 100500-100599 >/dev/null
+subid del alice --range 100500-100599 >/dev/null
 deleted=$(pair)
 subid add --count 70000 bob >/dev/null
 added=$(pair)
