@@ -102,7 +102,7 @@ static bool split_line(const char *text, size_t len, struct group_line *ret)
     const char *password = NULL;
     size_t password_len = 0;
     cursor_until(&c, ':', &ret->name, &ret->name_len);
-    if (!cursor_char(&c, ':'))
+    if (!cursor_char(&c, ':') || ret->name[0] == '#')
         return false;
     cursor_until(&c, ':', &password, &password_len);
     if (!cursor_char(&c, ':') || !cursor_u64(&c, 10, UINT32_MAX, &ret->gid) ||

@@ -97,7 +97,7 @@ static void make_etc(void)
     temp_etc_make(&etc);
     temp_etc_write(&etc, "passwd",
                    "root:x:0:0\nfoo:x:1500:1500\nbar:x:1501:1501\nbaz:x:1502:1\n"
-                   "ldap:x:300000:1500\n12:x:1600:1\n");
+                   "ldap:x:300000:1500\n12:x:1600:1\nfoo2:x:1500:1\n");
     temp_etc_write(&etc, "group", "big:x:500000:\n");
     ck_assert_int_eq(subid_place_open(&place, etc.root, NULL), 0);
 }
@@ -110,25 +110,25 @@ static void remove_etc(void)
 }
 
 /* Serves the users in the NULL-ended list. */
-static int add(const char *const *users, uint32_t count, const struct subid_range *range,
-               struct err *err)
+static int serve(const char *const *users, const struct subid_wish *wish,
+                 const struct subid_range *ranges, size_t n_ranges, struct err *err)
 {
     struct subid_accounts accounts;
     struct subid_transaction transaction = {0};
     struct subid_provision provision = {0};
     struct subid_account user;
     struct subid_grant grant;
-    struct subid_wish wish = {.count = range ? 0 : count, .exact = range != NULL};
     int r = subid_accounts_read(&accounts, &place, err);
     if (r == 0)
         r = subid_begin(&transaction, &place, true, 0, err);
     if (r == 0)
-        r = subid_provision_begin(&provision, &transaction, &accounts, &wish, err);
+        r = subid_provision_begin(&provision, &transaction, &accounts, wish, err);
     for (; *users && r == 0; users++) {
         r = subid_account_find(&accounts, *users, &user, err);
-        if (r == 0)
-            r = range ? subid_provision_range(&provision, &user, *range, &grant, err)
-                      : subid_provision_user(&provision, &user, &grant, err);
+        if (r == 0 && n_ranges == 0)
+            r = subid_provision_user(&provision, &user, &grant, err);
+        for (size_t i = 0; i < n_ranges && r == 0; i++)
+            r = subid_provision_range(&provision, &user, ranges[i], &grant, err);
     }
     if (r == 0)
         r = subid_commit(&transaction, err);
@@ -136,6 +136,13 @@ static int add(const char *const *users, uint32_t count, const struct subid_rang
     subid_end(&transaction);
     subid_accounts_free(&accounts);
     return r;
+}
+
+static int add(const char *const *users, uint32_t count, const struct subid_range *range,
+               struct err *err)
+{
+    struct subid_wish wish = {.count = range ? 0 : count, .exact = range != NULL};
+    return serve(users, &wish, range, range ? 1 : 0, err);
 }
 
 /* The cases of shadow's own test suite that speak of where a range goes, with its count of 10000,
@@ -181,6 +188,23 @@ static const struct {
     {"min above max", "x\n", "x\n", "SUB_UID_MIN 5\nSUB_UID_MAX 4\n", "x\n", "x\n", -ERANGE},
     {"count above the window", "x\n", "x\n", "SUB_GID_MIN 100000\nSUB_GID_MAX 109998\n", "x\n",
      "x\n", -ERANGE},
+    {"a range past the maximum counts for nothing", "r:100000:599990001\n# c\nr:600100001:10000\n",
+     "", "", "r:100000:599990001\n# c\nr:600100001:10000\nfoo:600090001:10000\n",
+     "foo:600090001:10000\n", 0},
+    {"one that reaches past it does", "r:100000:599990001\nr:600100000:2\n", "x\n", "",
+     "r:100000:599990001\nr:600100000:2\n", "x\n", -ENOSPC},
+    {"the maximum is inclusive", "", "", "SUB_UID_MIN 200000\nSUB_UID_MAX 209999\n",
+     "foo:200000:10000\n", "foo:200000:10000\n", 0},
+    {"the range of another name of his uid is his", "foo2:200000:10000\n", "foo:300001:10000\n", "",
+     "foo2:200000:10000\n", "foo:300001:10000\n", 0},
+    {"ids of several names add up", "foo2:200000:4000\n1500:5000:6000\n", "foo:1:10000\n", "",
+     "foo2:200000:4000\n1500:5000:6000\n", "foo:1:10000\n", 0},
+    {"owner by number", "x\n", "", "SUB_UID_STORE_BY_UID yes\n", "x\n1500:100000:10000\n",
+     "foo:100000:10000\n", 0},
+    {"gid owner by number", "", "", "SUB_GID_STORE_BY_UID YES\nSUB_UID_STORE_BY_UID no\n",
+     "foo:100000:10000\n", "1500:100000:10000\n", 0},
+    {"a count where the uid decides", "x\n", "x\n", "SUB_GID_DETERMINISTIC yes\n", "x\n", "x\n",
+     -EINVAL},
     {"a bad number", "x\n", "x\n", "SUB_UID_MIN many\n", "x\n", "x\n", -EINVAL},
 };
 
@@ -245,6 +269,110 @@ START_TEST(exact_ranges)
 }
 END_TEST
 
+START_TEST(several_exact_ranges)
+{
+    static const char *const foo[] = {"foo", NULL};
+    static const struct subid_range ranges[] = {{200000, 100}, {400000, 1}, {4294967294, 1}};
+    struct subid_wish wish = {.exact = true};
+    temp_etc_write(&etc, "login.defs", "SUB_UID_COUNT 0\nSUB_UID_MIN 9\nSUB_UID_MAX 8\n");
+    temp_etc_write(&etc, "subuid", "foo:399999:9\n"); /* has one of them */
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(serve(foo, &wish, ranges, 3, NULL), 0);
+        temp_etc_expect(&etc, "subuid", "foo:399999:9\nfoo:200000:100\nfoo:4294967294:1\n");
+        temp_etc_expect(&etc, "subgid", "foo:200000:100\nfoo:400000:1\nfoo:4294967294:1\n");
+    }
+}
+END_TEST
+
+/* Counts of login.defs, with what shadow's formula makes of them. */
+static const struct {
+    const char *what, *user, *defs, *uid, *gid, *uid_after, *gid_after;
+    int result;
+    const char *says;
+} by_uid[] = {
+    {"min = max", "foo",
+     "SUB_UID_MIN 100000\nSUB_UID_MAX 100000\nSUB_UID_COUNT 1\nSUB_GID_COUNT 1\n", "x\n", "x\n",
+     "x\nfoo:100000:1\n", "x\nfoo:100000:1\n", 0, ""},
+    {"min = max, count 2", "foo",
+     "SUB_UID_MIN 100000\nSUB_UID_MAX 100000\nSUB_UID_COUNT 2\nSUB_GID_COUNT 1\n", "x\n", "x\n",
+     "x\n", "x\n", -ERANGE, "2 ids do not fit"},
+    {"count above the window", "foo", "SUB_UID_COUNT 600100000\n", "x\n", "x\n", "x\n", "x\n",
+     -ERANGE, "600100000 ids do not fit"},
+    {"no ids for anybody", "foo", "SUB_UID_COUNT 0\nSUB_GID_COUNT 0\n", "x\n", "x\n", "x\n", "x\n",
+     -EINVAL, "--count"},
+    {"the uid decides, with that mode's defaults", "foo",
+     "SUB_UID_DETERMINISTIC yes\nSUB_GID_DETERMINISTIC yes\n", "x\n", "x\n",
+     "x\nfoo:32833536:65536\n", "x\nfoo:32833536:65536\n", 0, ""},
+    {"with a window and another first uid", "foo",
+     "SUB_UID_DETERMINISTIC yes\nSUB_GID_DETERMINISTIC yes\nUID_MIN 1498\nSUB_UID_MIN 1000000\n"
+     "SUB_UID_COUNT 1000\nSUB_GID_MIN 2000000\nSUB_GID_COUNT 10\n",
+     "x\n", "x\n", "x\nfoo:1002000:1000\n", "x\nfoo:2000020:10\n", 0, ""},
+    {"for uids only", "foo",
+     "SUB_UID_DETERMINISTIC yes\nUID_MIN 1500\nSUB_UID_MIN 1000000\nSUB_UID_COUNT 10\n"
+     "SUB_GID_COUNT 20\n",
+     "x\n", "bar:100000:5\n", "x\nfoo:1000000:10\n", "bar:100000:5\nfoo:100005:20\n", 0, ""},
+    {"the last block", "foo",
+     "SUB_UID_DETERMINISTIC yes\nSUB_GID_DETERMINISTIC yes\nUID_MIN 1499\nSUB_UID_MIN 100000\n"
+     "SUB_UID_MAX 100019\nSUB_UID_COUNT 10\nSUB_GID_MIN 100000\nSUB_GID_COUNT 10\n",
+     "x\n", "x\n", "x\nfoo:100010:10\n", "x\nfoo:100010:10\n", 0, ""},
+    {"past it", "foo",
+     "SUB_UID_DETERMINISTIC yes\nUID_MIN 1499\nSUB_UID_MIN 100000\nSUB_UID_MAX 100018\n"
+     "SUB_UID_COUNT 10\n",
+     "x\n", "x\n", "x\n", "x\n", -ERANGE, "foo: uid 1500 has no block of 10 ids"},
+    {"never wrapped", "ldap", "SUB_UID_DETERMINISTIC yes\nUNSAFE_SUB_UID_DETERMINISTIC_WRAP yes\n",
+     "x\n", "x\n", "x\n", "x\n", -ERANGE, "WRAP"},
+    {"below the first uid", "foo", "SUB_UID_DETERMINISTIC yes\nUID_MIN 1501\n", "x\n", "x\n", "x\n",
+     "x\n", -ERANGE, "below UID_MIN (1501)"},
+    {"the end of shadow's window is no id", "foo",
+     "SUB_UID_DETERMINISTIC yes\nSUB_GID_DETERMINISTIC yes\nUID_MIN 1500\nSUB_UID_MAX 4294967295\n"
+     "SUB_UID_MIN 4294967285\nSUB_UID_COUNT 10\nSUB_GID_COUNT 1\n",
+     "x\n", "x\n", "x\nfoo:4294967285:10\n", "x\nfoo:65536:1\n", 0, ""},
+    {"a block of another", "foo", "SUB_UID_DETERMINISTIC yes\n", "bar:32899071:1\n", "x\n",
+     "bar:32899071:1\n", "x\n", -EEXIST, "the range of bar"},
+    {"a block with a user's id", "foo",
+     "SUB_UID_DETERMINISTIC yes\nUID_MIN 1500\nSUB_UID_MIN 299999\nSUB_UID_COUNT 2\n", "x\n", "x\n",
+     "x\n", "x\n", -EEXIST, "the id of user ldap"},
+    {"drift", "foo", "SUB_UID_DETERMINISTIC yes\n", "foo:100000:65536\n", "x\n",
+     "foo:100000:65536\n", "x\n", -EEXIST, "foo has drifted: /etc/subuid has 100000-165535"},
+    {"another name's drift", "foo", "SUB_GID_DETERMINISTIC yes\n", "x\n", "foo2:9:65536\n", "x\n",
+     "foo2:9:65536\n", -EEXIST, "foo has drifted: /etc/subgid has 9-65544"},
+    {"has it, in two parts, and more", "foo",
+     "SUB_UID_DETERMINISTIC yes\nSUB_GID_DETERMINISTIC yes\nSUB_GID_COUNT 1\n",
+     "1500:32833536:65535\nfoo2:32899071:1\nfoo:7:7\n", "foo:66036:1\n",
+     "1500:32833536:65535\nfoo2:32899071:1\nfoo:7:7\n", "foo:66036:1\n", 0, ""},
+    {"a name of digits, by number", "12", "SUB_UID_STORE_BY_UID yes\nSUB_GID_STORE_BY_UID yes\n",
+     "x\n", "x\n", "x\n1600:100000:65536\n", "x\n1600:100000:65536\n", 0, ""},
+};
+
+START_TEST(login_defs_decides)
+{
+    const char *const users[] = {by_uid[_i].user, NULL};
+    struct subid_wish wish = {0};
+    temp_etc_write(&etc, "login.defs", by_uid[_i].defs);
+    temp_etc_write(&etc, "subuid", by_uid[_i].uid);
+    temp_etc_write(&etc, "subgid", by_uid[_i].gid);
+    for (int i = 0; i < 2; i++) { /* and again: nothing more */
+        struct err err = {0};
+        int r = serve(users, &wish, NULL, 0, &err);
+        ck_assert_msg(r == by_uid[_i].result, "%s: %d %s", by_uid[_i].what, r, err.msg);
+        ck_assert_msg(strstr(err.msg, by_uid[_i].says), "%s: %s", by_uid[_i].what, err.msg);
+        temp_etc_expect(&etc, "subuid", by_uid[_i].uid_after);
+        temp_etc_expect(&etc, "subgid", by_uid[_i].gid_after);
+    }
+}
+END_TEST
+
+START_TEST(deterministic_by_wish)
+{
+    static const char *const both[] = {"foo", "bar", NULL};
+    struct subid_wish wish = {.deterministic = true};
+    temp_etc_write(&etc, "login.defs", "SUB_UID_MAX 600100000\n");
+    ck_assert_int_eq(serve(both, &wish, NULL, 0, NULL), 0);
+    temp_etc_expect(&etc, "subuid", "foo:32833536:65536\nbar:32899072:65536\n");
+    temp_etc_expect(&etc, "subgid", "foo:32833536:65536\nbar:32899072:65536\n");
+}
+END_TEST
+
 START_TEST(all_users_or_none)
 {
     static const char *const with_unknown[] = {"foo", "nobody-there", NULL};
@@ -288,6 +416,9 @@ int main(void)
     tcase_add_loop_test(tree, places_blocks, 0, sizeof cases / sizeof cases[0]);
     tcase_add_test(tree, many_users_get_neighbouring_blocks);
     tcase_add_loop_test(tree, exact_ranges, 0, sizeof fixed / sizeof fixed[0]);
+    tcase_add_test(tree, several_exact_ranges);
+    tcase_add_loop_test(tree, login_defs_decides, 0, sizeof by_uid / sizeof by_uid[0]);
+    tcase_add_test(tree, deterministic_by_wish);
     tcase_add_test(tree, all_users_or_none);
     tcase_add_test(tree, backup_mode_and_no_leftovers);
     suite_add_tcase(suite, tree);
