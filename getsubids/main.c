@@ -37,14 +37,14 @@ static const struct cli_program program = {
 
 static void print_text(const char *user, const struct subid_range *ranges, int n)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; ranges && i < n; i++)
         printf("%d: %s %u %u\n", i, user, ranges[i].start, ranges[i].count);
 }
 
 static int print_json(const char *user, bool gid, const struct subid_range *ranges, int n)
 {
     json_t *list = json_array();
-    for (int i = 0; i < n; i++)
+    for (int i = 0; ranges && i < n; i++)
         (void)json_array_append_new(list,
                                     json_pack("{s:I, s:I}", "start", (json_int_t)ranges[i].start,
                                               "count", (json_int_t)ranges[i].count));

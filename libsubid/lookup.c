@@ -28,8 +28,11 @@ static void end(struct asking *asking)
 static int widen(const struct subid_range *ranges, int n, struct lookup_range **ret,
                  struct err *err)
 {
-    struct lookup_range *wide = n > 0 ? calloc((size_t)n, sizeof *wide) : NULL;
-    if (n > 0 && !wide)
+    *ret = NULL;
+    if (n <= 0)
+        return 0;
+    struct lookup_range *wide = calloc((size_t)n, sizeof *wide);
+    if (!wide)
         return err_set(err, ENOMEM, "no memory for %d ranges", n);
     for (int i = 0; i < n; i++)
         wide[i] = (struct lookup_range){.start = ranges[i].start, .count = ranges[i].count};

@@ -113,11 +113,11 @@ static int collect(const struct work *work, struct subid_space ids[2], struct er
 
 static int refuse_busy(const struct subid_space ids[2], struct err *err)
 {
-    struct subid_busy busy;
+    struct subid_busy busy = {0};
     cleanup_close int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int r = proc_fd < 0 ? err_sys(err, errno, "cannot open /proc")
                         : subid_busy_find(proc_fd, ids, &busy, err);
-    if (r <= 0)
+    if (r <= 0 || !busy.interval)
         return r < 0 ? err_wrap(err, r, "are the ids in use? (--force does not ask)") : 0;
     return err_set(err, EBUSY,
                    "%.*s is busy: process %d (%s) runs with %cid %u; end it first, or take the ids "
