@@ -29,7 +29,7 @@ static int widen(const struct subid_range *ranges, int n, struct lookup_range **
                  struct err *err)
 {
     *ret = NULL;
-    if (n <= 0)
+    if (n <= 0 || !ranges)
         return 0;
     struct lookup_range *wide = calloc((size_t)n, sizeof *wide);
     if (!wide)
