@@ -1,0 +1,203 @@
+"""rootlesskit: start-up, traffic out, traffic in. Measured as a user that root's part makes.
+
+Peers are Debian's rootlesskit and slirp4netns; PEERS=DIR takes newer binaries from DIR."""
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from measure import SYSTEM_PATH, peer_path, rotate
+
+NAMES = ("startup", "outbound", "published")
+USER = "rlbench"
+TUN = "/dev/net/tun"
+CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
+SECONDS = 2
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Side:
+    """One contender's rootlesskit: which binary, which PATH, which network."""
+
+    def __init__(self, name, path, net):
+        self.name, self.path, self.net = name, path, net
+        self.env = dict(os.environ, PATH=path)
+        self.binary = shutil.which("rootlesskit", path=path)
+        if not self.binary:
+            sys.exit(f"bench: no rootlesskit in {path}")
+
+    def command(self, *words):
+        return [self.binary, *words]
+
+
+class Instance:
+    """A running rootlesskit whose child sleeps; commands are run in it with nsenter."""
+
+    def __init__(self, side, mtu, publish=None):
+        self.state = tempfile.mkdtemp(prefix="rlbench-")
+        words = [f"--state-dir={self.state}", f"--net={side.net}", f"--mtu={mtu}", "--copy-up=/etc"]
+        if publish:
+            words += ["--port-driver=builtin", f"--publish=127.0.0.1:{publish}:{publish}/tcp"]
+        self.process = subprocess.Popen(side.command(*words, "sleep", "3600"), env=side.env,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ready = os.path.join(self.state, "api.sock")
+        for _ in range(500):
+            if os.path.exists(ready):
+                break
+            if self.process.poll() is not None:
+                sys.exit(f"bench: {side.name} did not start: {' '.join(side.command(*words))}")
+            time.sleep(0.02)
+        with open(os.path.join(self.state, "child_pid"), encoding="ascii") as f:
+            self.child = f.read().strip()
+
+    def enter(self, *words):
+        return ["nsenter", "-U", "-n", "-m", "-F", "--preserve-credentials", "-t", self.child, *words]
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        shutil.rmtree(self.state, ignore_errors=True)
+
+
+class Server:
+    """iperf3 -s, on the host or in an instance."""
+
+    def __init__(self, port, instance=None):
+        words = ["iperf3", "-s", "-p", str(port)]
+        self.process = subprocess.Popen(instance.enter(*words) if instance else words,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.4)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def iperf(words, port, reverse):
+    out = subprocess.run([*words, "-p", str(port), "-t", str(SECONDS), "-O", "0.5", "-J",
+                          *(["-R"] if reverse else [])], capture_output=True, text=True, check=False)
+    try:
+        return json.loads(out.stdout)["end"]["sum_received"]["bits_per_second"] / 1e9
+    except (ValueError, KeyError):
+        return 0.0
+
+
+def timed(side, words):
+    command = side.command(*words)
+
+    def once():
+        for _ in range(5):  # a peer that fails now and then is measured when it works
+            start = time.perf_counter()
+            done = subprocess.run(command, env=side.env, stdin=subprocess.DEVNULL, check=False,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if done.returncode == 0:
+                return (time.perf_counter() - start) * 1000
+        sys.exit(f"bench: failed five times: {' '.join(command)}")
+    return once
+
+
+class Rows:
+    """Those of --help's first line; each method is one."""
+
+    def __init__(self, prefix, rounds, table):
+        self.rounds = rounds
+        self.ours = Side("ours", f"{prefix}/bin:{SYSTEM_PATH}", "gateway")
+        self.peer = Side("rootlesskit+slirp4netns", peer_path(), "slirp4netns")
+        self.add = table.add
+
+    def startup(self):
+        cases = {
+            "start-up, no network": (["true"], ["true"], "<= 0.15"),
+            "start-up, network + copy-up + port": (
+                ["--net=gateway", "--copy-up=/etc", "--port-driver=builtin"],
+                ["--net=slirp4netns", "--copy-up=/etc", "--port-driver=builtin"], "<= 0.25")}
+        for name, (ours, peer, target) in cases.items():
+            if ours[-1] != "true":
+                ours = [*ours, "-p", f"127.0.0.1:{free_port()}:80/tcp", "true"]
+                peer = [*peer, "-p", f"127.0.0.1:{free_port()}:80/tcp", "true"]
+            figures = rotate({"ours": timed(self.ours, ours), self.peer.name: timed(self.peer, peer)},
+                             self.rounds * 4)
+            self.add(name, figures, "ms", target, self.peer.name, "less",
+                     {"ours": " ".join(self.ours.command(*ours)),
+                      self.peer.name: " ".join(self.peer.command(*peer))})
+
+    def outbound(self):
+        for mtu, raw_target, peer_target in ((65520, ">= 0.75", ">= 3.5"), (1500, ">= 0.70", ">= 20")):
+            port = free_port()
+            server = Server(port)
+            ours, peer = Instance(self.ours, mtu), Instance(self.peer, mtu)
+            for reverse in (False, True):
+                way = "host -> child" if reverse else "child -> host"
+                client = ["iperf3", "-c", "10.0.2.2"]
+                figures = rotate({
+                    "raw": lambda r=reverse: iperf(["iperf3", "-c", "127.0.0.1"], port, r),
+                    "ours": lambda r=reverse: iperf(ours.enter(*client), port, r),
+                    self.peer.name: lambda r=reverse: iperf(peer.enter(*client), port, r)}, self.rounds)
+                commands = {"in each child": f"iperf3 -c 10.0.2.2 -t {SECONDS} {'-R' if reverse else ''}"}
+                name = f"outbound TCP {way}, 1 flow, MTU {mtu}"
+                self.add(name, figures, "Gbit/s", raw_target, "raw", "more", commands)
+                self.add(name, figures, "Gbit/s", peer_target if not reverse else ">= 2.5" if mtu > 1500 else ">= 10",
+                         self.peer.name, "more", commands)
+            for thing in (ours, peer, server):
+                thing.close()
+
+    def published(self):
+        raw_port, our_port, peer_port = free_port(), free_port(), free_port()
+        ours, peer = Instance(self.ours, 65520, our_port), Instance(self.peer, 65520, peer_port)
+        servers = [Server(raw_port), Server(our_port, ours), Server(peer_port, peer)]
+        client = ["iperf3", "-c", "127.0.0.1"]
+        for reverse in (False, True):
+            figures = rotate({
+                "raw": lambda r=reverse: iperf(client, raw_port, r),
+                "ours": lambda r=reverse: iperf(client, our_port, r),
+                self.peer.name: lambda r=reverse: iperf(client, peer_port, r)}, self.rounds)
+            name = f"published TCP {'child -> client' if reverse else 'client -> child'}, 1 flow"
+            commands = {"all": f"iperf3 -c 127.0.0.1 -t {SECONDS} {'-R' if reverse else ''}"}
+            self.add(name, figures, "Gbit/s", ">= 0.75", "raw", "more", commands)
+            self.add(name, figures, "Gbit/s", ">= 1.15", self.peer.name, "more", commands)
+        for thing in (*servers, ours, peer):
+            thing.close()
+
+
+def heading():
+    with open(CONGESTION, encoding="ascii") as f:
+        return f"host congestion control {f.read().strip()}"
+
+
+def run_as_user(words, extra):
+    """Root's part: what must be set for the run, and put back after it.
+
+    words: the command that the user is to run; extra: his environment beside the usual."""
+    subprocess.run(["userdel", "-r", USER], stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(["useradd", "-m", USER], check=True)
+    tun_mode = os.stat(TUN).st_mode & 0o7777
+    with open(CONGESTION, encoding="ascii") as f:
+        congestion = f.read()
+    entry = pwd.getpwnam(USER)
+    runtime = tempfile.mkdtemp(prefix="rlbench-run-")
+    try:
+        os.chown(runtime, entry.pw_uid, entry.pw_gid)
+        os.chmod(TUN, 0o666)
+        with open(CONGESTION, "w", encoding="ascii") as f:
+            f.write("cubic")
+        return subprocess.run(
+            ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "env", "-i",
+             f"HOME={entry.pw_dir}", f"USER={USER}", f"TMPDIR={runtime}", f"XDG_RUNTIME_DIR={runtime}",
+             f"PATH={SYSTEM_PATH}", *(f"{k}={v}" for k, v in extra.items()), *words],
+            cwd="/", check=False).returncode
+    finally:
+        with open(CONGESTION, "w", encoding="ascii") as f:
+            f.write(congestion)
+        os.chmod(TUN, tun_mode)
+        subprocess.run(["userdel", "-r", USER], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(runtime, ignore_errors=True)
