@@ -150,6 +150,7 @@ install -m 711 "$nss" "$libexec/rootless-nss"
 mkdir -p "$work/lib" /etc/ld.so.conf.d
 cp "$plugin" "$work/lib/"
 echo "$work/lib" >/etc/ld.so.conf.d/rltest.conf
+[ ! -d /var/cache/ldconfig ] || mount -t tmpfs tmpfs /var/cache/ldconfig # its own cache stays
 ldconfig
 sed -i '/^subid:/d' /etc/nsswitch.conf
 echo "subid: rltest files" >>/etc/nsswitch.conf
