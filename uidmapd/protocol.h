@@ -11,9 +11,10 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/idmap/handover.h"
 #include "lib/idmap/idmap.h"
 
-#define UIDMAPD_SOCKET "/run/uidmapd/sock"
+#define UIDMAPD_SOCKET IDMAP_BROKER_SOCKET
 #define UIDMAPD_VERSION 1
 
 struct uidmapd_request {
