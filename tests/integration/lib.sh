@@ -259,8 +259,8 @@ rltest_private_machine() {
     mkdir "$work/dev" "$work/etc"
     cp -a /etc/. "$work/etc/"
     mount --bind "$work/etc" /etc
-    mkdir "$work/kept"
-    mount --bind "$work/kept" /var/lib/rootless-toolkit
+    mkdir "$work/.var-lib"
+    mount --bind "$work/.var-lib" /var/lib/rootless-toolkit
     mount -t tmpfs -o mode=755,size=64k rltest-dev "$work/dev"
     for node in net/tun:200 fuse:229; do
         [ -e "/dev/${node%:*}" ] || continue
