@@ -54,11 +54,11 @@ bool cursor_u64(struct cursor *c, unsigned base, uint64_t max, uint64_t *ret)
 
 void cursor_until(struct cursor *c, char stop, const char **ret, size_t *ret_len)
 {
-    const char *start = c->p;
-    while (c->p < c->end && *c->p != stop)
-        c->p++;
-    *ret = start;
-    *ret_len = (size_t)(c->p - start);
+    size_t left = (size_t)(c->end - c->p);
+    const char *found = left > 0 ? memchr(c->p, stop, left) : NULL;
+    *ret = c->p;
+    c->p = found ? found : c->end;
+    *ret_len = (size_t)(c->p - *ret);
 }
 
 bool cursor_line(struct cursor *c, struct cursor *ret)

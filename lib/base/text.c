@@ -14,30 +14,22 @@ void text_cleanup(struct text *text)
         (void)munmap(text->map, text->len);
 }
 
-int text_map(int fd, const char *name, struct text *ret, struct err *err)
+int text_open(int dirfd, const char *name, struct text *ret, struct err *err)
 {
+    /* O_NONBLOCK: a FIFO in its place must not hang us */
+    cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat st;
     *ret = (struct text){0};
-    if (fstat(fd, &st) < 0)
-        return err_sys(err, errno, "cannot look at /etc/%s", name);
-    if (!S_ISREG(st.st_mode))
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_sys(err, errno, "cannot open /etc/%s", name);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return err_set(err, EINVAL, "/etc/%s is not a regular file", name);
     if (st.st_size == 0)
         return 0;
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED)
         return err_sys(err, errno, "cannot read /etc/%s", name);
     *ret = (struct text){.map = map, .len = (size_t)st.st_size};
     ret->all = (struct cursor){.p = map, .end = (const char *)map + ret->len};
     return 0;
-}
-
-int text_open(int dirfd, const char *name, struct text *ret, struct err *err)
-{
-    /* O_NONBLOCK: a FIFO in its place must not hang us */
-    cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    *ret = (struct text){0};
-    if (fd < 0)
-        return errno == ENOENT ? 0 : err_sys(err, errno, "cannot open /etc/%s", name);
-    return text_map(fd, name, ret, err);
 }

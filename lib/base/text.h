@@ -22,11 +22,8 @@ struct text {
 void text_cleanup(struct text *text);
 #define cleanup_text __attribute__((cleanup(text_cleanup)))
 
-/** @param fd  borrowed. @param name  for messages: "passwd". @return 0; -EINVAL when it is no
- * regular file; -errno */
-int text_map(int fd, const char *name, struct text *ret, struct err *err);
 /**
  * @param dirfd  directory of @p name; links are followed
- * @return 0 (an absent file is an empty one), or -errno as above
+ * @return 0 (an absent file is an empty one), or -errno; -EINVAL when it is no regular file
  */
 int text_open(int dirfd, const char *name, struct text *ret, struct err *err);

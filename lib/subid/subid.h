@@ -2,7 +2,7 @@
  * The subordinate-id databases /etc/subuid and /etc/subgid: who owns which range (subuid(5)).
  *
  * This header is the reading half, usable in a privileged process: no heap, no NSS, the file is
- * opened once, mapped (lib/base/text.h) and scanned once. Owners in both files are users: a login
+ * opened once and scanned once. Owners in both files are users: a login
  * name or a numeric uid. What counts as a line is in line.h; everything else in the file is
  * skipped, and a last line without newline is a line like any other. A symbolic link in a file's
  * place is refused.
