@@ -55,10 +55,9 @@ static int read_groups_nss(struct subid_account_list *list, struct err *err)
 
 /* "name:x:id" or "name:x:id:gid": what else a line holds is not ours; one that is not so is
  * skipped, as libc does. */
-static int take_line(struct subid_account_list *list, const char *text, size_t len, bool is_user,
+static int take_line(struct subid_account_list *list, struct cursor c, bool is_user,
                      struct err *err)
 {
-    struct cursor c = {.p = text, .end = text + len};
     const char *name = NULL, *password = NULL;
     size_t name_len = 0, password_len = 0;
     uint64_t id = 0, gid = 0;
@@ -83,14 +82,9 @@ static int read_file(struct subid_account_list *list, const struct subid_place *
         return 0;
     if (r < 0)
         return err_wrap(err, r, "in %s/etc", place->root);
-    struct cursor c = {.p = text, .end = text + len};
-    while (!cursor_done(&c) && r == 0) {
-        const char *line = NULL;
-        size_t line_len = 0;
-        cursor_until(&c, '\n', &line, &line_len);
-        (void)cursor_char(&c, '\n');
-        r = take_line(list, line, line_len, is_user, err);
-    }
+    struct cursor c = {.p = text, .end = text + len}, line;
+    while (r == 0 && cursor_line(&c, &line))
+        r = take_line(list, line, is_user, err);
     return r;
 }
 

@@ -55,16 +55,10 @@ static bool find_in_line(struct cursor line, const struct subid_space ids[2],
 static bool find_in_status(const char *text, const struct subid_space ids[2],
                            struct subid_busy *ret)
 {
-    struct cursor c = cursor_of(text);
-    while (!cursor_done(&c)) {
-        struct cursor line;
-        size_t len = 0;
-        cursor_until(&c, '\n', &line.p, &len);
-        line.end = line.p + len;
-        (void)cursor_char(&c, '\n');
+    struct cursor c = cursor_of(text), line;
+    while (cursor_line(&c, &line))
         if (find_in_line(line, ids, ret))
             return true;
-    }
     return false;
 }
 

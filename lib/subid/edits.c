@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 
 void subid_edits_free(struct subid_edits *edits)
@@ -34,34 +35,18 @@ static struct subid_edit edit_of(enum subid_edit_sign sign, size_t at,
 
 /* ---- from a database and its new contents ---- */
 
-struct lines {
-    const char *p, *end;
-};
-
-static bool next_line(struct lines *lines, const char **ret, size_t *ret_len)
-{
-    if (lines->p == lines->end)
-        return false;
-    const char *newline = memchr(lines->p, '\n', (size_t)(lines->end - lines->p));
-    *ret = lines->p;
-    *ret_len = (size_t)((newline ? newline : lines->end) - lines->p);
-    lines->p = newline ? newline + 1 : lines->end;
-    return true;
-}
-
 static bool is_text(const struct subid_entry *entry, const char *text, size_t len)
 {
     return entry->len == len && memcmp(entry->text, text, len) == 0;
 }
 
 /* Where @p entry stands in what is left of the new contents. */
-static bool find_line(struct lines lines, const struct subid_entry *entry, const char **ret)
+static bool find_line(struct cursor lines, const struct subid_entry *entry, const char **ret)
 {
-    const char *text = NULL;
-    size_t len = 0;
-    while (next_line(&lines, &text, &len)) {
-        if (is_text(entry, text, len)) {
-            *ret = text;
+    struct cursor line;
+    while (cursor_line(&lines, &line)) {
+        if (is_text(entry, line.p, (size_t)(line.end - line.p))) {
+            *ret = line.p;
             return true;
         }
     }
@@ -95,13 +80,14 @@ static void keep(struct making *making, size_t i)
 }
 
 /* All new lines up to @p stop come before the old line @p at. */
-static int put_new(struct making *making, struct lines *lines, const char *stop, size_t at,
+static int put_new(struct making *making, struct cursor *lines, const char *stop, size_t at,
                    struct err *err)
 {
     int r = 0;
-    while (r == 0 && lines->p != stop) {
-        struct subid_edit edit = {.sign = SUBID_EDIT_COME, .at = at};
-        (void)next_line(lines, &edit.text, &edit.len);
+    struct cursor line;
+    while (r == 0 && lines->p != stop && cursor_line(lines, &line)) {
+        struct subid_edit edit = {
+            .sign = SUBID_EDIT_COME, .at = at, .text = line.p, .len = (size_t)(line.end - line.p)};
         r = put(making, edit, err);
     }
     return r;
@@ -112,7 +98,7 @@ int subid_edits_of(struct subid_edits *edits, const struct subid_db *db, const c
 {
     *edits = (struct subid_edits){0};
     struct making making = {.edits = edits, .db = db};
-    struct lines lines = {.p = text, .end = text + len};
+    struct cursor lines = {.p = text, .end = text + len}, skipped;
     int r = 0;
     for (size_t i = 0; i < db->n_entries && r == 0; i++) {
         const struct subid_entry *entry = &db->entries[i];
@@ -121,10 +107,8 @@ int subid_edits_of(struct subid_edits *edits, const struct subid_db *db, const c
             r = put(&making, edit_of(SUBID_EDIT_GO, i, entry), err);
             continue;
         }
-        const char *skipped = NULL;
-        size_t skipped_len = 0;
         r = put_new(&making, &lines, found, i, err);
-        (void)next_line(&lines, &skipped, &skipped_len);
+        (void)cursor_line(&lines, &skipped);
         keep(&making, i);
     }
     if (r == 0)

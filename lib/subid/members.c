@@ -96,9 +96,8 @@ struct group_line {
 };
 
 /* "name:password:gid:member,member" */
-static bool split_line(const char *text, size_t len, struct group_line *ret)
+static bool split_line(struct cursor c, struct group_line *ret)
 {
-    struct cursor c = {.p = text, .end = text + len};
     const char *password = NULL;
     size_t password_len = 0;
     cursor_until(&c, ':', &ret->name, &ret->name_len);
@@ -120,16 +119,12 @@ static bool is_named(const struct group_line *line, const char *group)
 /* A group of that name before one of that number, wherever they stand. */
 static bool find_line(const char *text, size_t len, const char *group, struct group_line *ret)
 {
-    struct cursor c = {.p = text, .end = text + len};
+    struct cursor c = {.p = text, .end = text + len}, whole;
     struct group_line line;
     gid_t gid = 0;
     bool is_number = subid_owner_uid(group, strlen(group), &gid), found = false;
-    while (!cursor_done(&c)) {
-        const char *start = NULL;
-        size_t line_len = 0;
-        cursor_until(&c, '\n', &start, &line_len);
-        (void)cursor_char(&c, '\n');
-        if (!split_line(start, line_len, &line))
+    while (cursor_line(&c, &whole)) {
+        if (!split_line(whole, &line))
             continue;
         if (is_named(&line, group)) {
             *ret = line;

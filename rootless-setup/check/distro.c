@@ -82,18 +82,15 @@ void distro_parse(const char *text, struct distro *ret)
 {
     *ret = (struct distro){.id = "unknown", .pretty_name = "unknown distribution"};
     char like[128] = "";
-    struct cursor c = cursor_of(text);
-    while (!cursor_done(&c)) {
-        const char *line;
-        size_t len;
-        cursor_until(&c, '\n', &line, &len);
-        (void)cursor_char(&c, '\n');
+    struct cursor c = cursor_of(text), line;
+    while (cursor_line(&c, &line)) {
         char value[128];
-        if (value_of(line, len, "ID", value, sizeof value))
+        size_t len = (size_t)(line.end - line.p);
+        if (value_of(line.p, len, "ID", value, sizeof value))
             (void)str_copy(ret->id, sizeof ret->id, value);
-        else if (value_of(line, len, "ID_LIKE", value, sizeof value))
+        else if (value_of(line.p, len, "ID_LIKE", value, sizeof value))
             (void)str_copy(like, sizeof like, value);
-        else if (value_of(line, len, "PRETTY_NAME", value, sizeof value))
+        else if (value_of(line.p, len, "PRETTY_NAME", value, sizeof value))
             (void)str_copy(ret->pretty_name, sizeof ret->pretty_name, value);
     }
     ret->manager = first_known(ret->id);

@@ -102,14 +102,11 @@ static void check_other_owners(struct side *side, const struct check_subject *su
     if (side->n <= 0 || strcmp(side->where, subid_path(side->kind)) != 0 ||
         file_read(AT_FDCWD, side->where, FILE_MAX, &text, NULL, NULL) < 0)
         return;
-    struct cursor c = cursor_of(text);
-    while (!cursor_done(&c)) {
-        const char *start;
-        size_t len;
+    struct cursor c = cursor_of(text), whole;
+    while (cursor_line(&c, &whole)) {
         struct subid_line line;
-        cursor_until(&c, '\n', &start, &len);
-        (void)cursor_char(&c, '\n');
-        if (!subid_line_parse(start, len, &line) || is_subject(&line, subject))
+        if (!subid_line_parse(whole.p, (size_t)(whole.end - whole.p), &line) ||
+            is_subject(&line, subject))
             continue;
         const struct subid_range *own = range_with(side, line.start, line.count);
         if (!own)
