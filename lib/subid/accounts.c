@@ -164,13 +164,12 @@ static const struct subid_account *find_listed(const struct subid_accounts *acco
     return NULL;
 }
 
-/* Number of users whose uid is below @p end. */
-static size_t count_below(const struct subid_accounts *accounts, uint64_t end)
+size_t subid_accounts_below(const struct subid_account *by_id, size_t n, uint64_t id)
 {
-    size_t low = 0, high = accounts->users.n;
+    size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (accounts->by_id[middle].id < end)
+        if (by_id[middle].id < id)
             low = middle + 1;
         else
             high = middle;
@@ -181,9 +180,26 @@ static size_t count_below(const struct subid_accounts *accounts, uint64_t end)
 size_t subid_accounts_with_uid(const struct subid_accounts *accounts, uid_t uid,
                                const struct subid_account **ret)
 {
-    size_t first = count_below(accounts, uid), end = count_below(accounts, (uint64_t)uid + 1);
+    size_t n = accounts->users.n;
+    size_t first = subid_accounts_below(accounts->by_id, n, uid);
+    size_t end = subid_accounts_below(accounts->by_id, n, (uint64_t)uid + 1);
     *ret = first < end ? &accounts->by_id[first] : NULL;
     return end - first;
+}
+
+int subid_accounts_take(const struct subid_account *items, size_t n, const char *what,
+                        struct subid_space *space, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++) {
+        struct subid_interval interval = {.start = items[i].id,
+                                          .end = (uint64_t)items[i].id + 1,
+                                          .what = what,
+                                          .who = items[i].name,
+                                          .who_len = strlen(items[i].name)};
+        r = subid_space_take(space, interval, err);
+    }
+    return r;
 }
 
 /* A user that NSS knows but does not list, as SSSD's are by default. */

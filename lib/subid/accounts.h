@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "lib/subid/place.h"
+#include "lib/subid/space.h"
 
 struct err;
 
@@ -36,6 +37,12 @@ struct subid_accounts {
 int subid_accounts_read(struct subid_accounts *accounts, const struct subid_place *place,
                         struct err *err);
 void subid_accounts_free(struct subid_accounts *accounts);
+/** Marks the ids of @p n accounts as taken. @param what  "the id of user "; borrowed, as the names
+ *  @return 0 or -ENOMEM */
+int subid_accounts_take(const struct subid_account *items, size_t n, const char *what,
+                        struct subid_space *space, struct err *err);
+/** How many of @p n accounts, sorted by id, have an id below @p id. */
+size_t subid_accounts_below(const struct subid_account *by_id, size_t n, uint64_t id);
 /**
  * A user by login name, or by uid when @p name is a number that is no login name.
  * NSS is asked for one that it does not list.

@@ -43,47 +43,27 @@ static int take_reserved(struct subid_space *space, struct err *err)
     return r;
 }
 
-static int take_list(struct subid_space *space, const struct subid_account_list *list,
-                     const char *what, struct err *err)
-{
-    int r = 0;
-    for (size_t i = 0; i < list->n && r == 0; i++) {
-        const struct subid_account *account = &list->items[i];
-        struct subid_interval interval = {.start = account->id,
-                                          .end = (uint64_t)account->id + 1,
-                                          .what = what,
-                                          .who = account->name,
-                                          .who_len = strlen(account->name)};
-        r = subid_space_take(space, interval, err);
-    }
-    return r;
-}
-
 /* Uids and gids alike are kept out of both: a block is meant to be the same on both sides. */
 static int take_accounts(struct subid_space *space, const struct subid_accounts *accounts,
                          struct err *err)
 {
-    int r = take_list(space, &accounts->users, "the id of user ", err);
+    static const char user[] = "the id of user ", group[] = "the id of group ";
+    const struct subid_account_list *users = &accounts->users, *unlisted = &accounts->unlisted,
+                                    *groups = &accounts->groups;
+    int r = subid_accounts_take(users->items, users->n, user, space, err);
     if (r == 0)
-        r = take_list(space, &accounts->unlisted, "the id of user ", err);
+        r = subid_accounts_take(unlisted->items, unlisted->n, user, space, err);
     if (r == 0)
-        r = take_list(space, &accounts->groups, "the id of group ", err);
+        r = subid_accounts_take(groups->items, groups->n, group, space, err);
     return r;
 }
 
 static int take_ranges(struct subid_space *space, const struct subid_db *db, struct err *err)
 {
     int r = 0;
-    for (size_t i = 0; i < db->n_entries && r == 0; i++) {
-        const struct subid_line *line = &db->entries[i].line;
-        struct subid_interval interval = {.start = line->start,
-                                          .end = (uint64_t)line->start + line->count,
-                                          .what = "the range of ",
-                                          .who = line->owner,
-                                          .who_len = line->owner_len};
+    for (size_t i = 0; i < db->n_entries && r == 0; i++)
         if (db->entries[i].is_range)
-            r = subid_space_take(space, interval, err);
-    }
+            r = subid_space_take_line(space, &db->entries[i].line, "the range of ", err);
     return r;
 }
 
@@ -199,10 +179,8 @@ struct holdings {
 static void add_holding(struct subid_entry *entry, void *arg)
 {
     struct holdings *holdings = arg;
-    struct subid_interval interval = {.start = entry->line.start,
-                                      .end = (uint64_t)entry->line.start + entry->line.count};
     if (holdings->r == 0)
-        holdings->r = subid_space_take(&holdings->ranges, interval, NULL);
+        holdings->r = subid_space_take_line(&holdings->ranges, &entry->line, "", NULL);
 }
 
 /* His ranges, sorted. @return 0 or -errno; free with subid_space_free() */

@@ -115,14 +115,8 @@ static int take_present(const struct plan *plan, struct subid_space *space, stru
     int r = 0;
     for (size_t i = 0; i < plan->db->n_entries && r == 0; i++) {
         const struct subid_entry *entry = &plan->db->entries[i];
-        if (!entry->is_range || plan->gone[i])
-            continue;
-        struct subid_interval interval = {.start = entry->line.start,
-                                          .end = (uint64_t)entry->line.start + entry->line.count,
-                                          .what = "the range of",
-                                          .who = entry->line.owner,
-                                          .who_len = entry->line.owner_len};
-        r = subid_space_take(space, interval, err);
+        if (entry->is_range && !plan->gone[i])
+            r = subid_space_take_line(space, &entry->line, "the range of", err);
     }
     subid_space_sort(space);
     return r;

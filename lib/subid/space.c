@@ -39,6 +39,17 @@ int subid_space_take(struct subid_space *space, struct subid_interval interval, 
     return 0;
 }
 
+int subid_space_take_line(struct subid_space *space, const struct subid_line *line,
+                          const char *what, struct err *err)
+{
+    struct subid_interval interval = {.start = line->start,
+                                      .end = (uint64_t)line->start + line->count,
+                                      .what = what,
+                                      .who = line->owner,
+                                      .who_len = line->owner_len};
+    return subid_space_take(space, interval, err);
+}
+
 int subid_space_take_all(struct subid_space *space, const struct subid_space *from, struct err *err)
 {
     int r = make_room(space, from->n, err);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/subid/line.h"
+
 struct err;
 
 struct subid_interval {
@@ -29,6 +31,9 @@ void subid_space_free(struct subid_space *space);
 /** Marks an interval as taken. Intervals may overlap one another; an
  *  empty one is nothing. @return 0 or -ENOMEM */
 int subid_space_take(struct subid_space *space, struct subid_interval interval, struct err *err);
+/** The ids of a line, its owner's. @param what  as in the interval; borrowed, as the line's text */
+int subid_space_take_line(struct subid_space *space, const struct subid_line *line,
+                          const char *what, struct err *err);
 /** Everything of @p from as well. */
 int subid_space_take_all(struct subid_space *space, const struct subid_space *from,
                          struct err *err);

@@ -132,12 +132,8 @@ static int count_ids(const struct listing *listing, enum subid_kind kind, uint64
 {
     struct subid_space space = {0};
     int r = 0;
-    for (size_t i = 0; i < listing->n[kind] && r == 0; i++) {
-        const struct subid_line *line = &listing->entries[kind][i]->line;
-        struct subid_interval interval = {.start = line->start,
-                                          .end = (uint64_t)line->start + line->count};
-        r = subid_space_take(&space, interval, err);
-    }
+    for (size_t i = 0; i < listing->n[kind] && r == 0; i++)
+        r = subid_space_take_line(&space, &listing->entries[kind][i]->line, "", err);
     subid_space_sort(&space);
     if (r == 0)
         *ret = subid_space_count(&space, 0, (uint64_t)UINT32_MAX + 1);

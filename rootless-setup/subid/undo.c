@@ -119,20 +119,17 @@ static int choose(struct work *work, uint32_t number, struct err *err)
     return 0;
 }
 
-static int take_ids(struct subid_space *space, const struct subid_account_list *list,
-                    const char *what, struct err *err)
+/* Ids that are a user's or group's own by now. */
+static int take_ids(struct work *work, struct err *err)
 {
-    int r = 0;
-    for (size_t i = 0; i < list->n && r == 0; i++) {
-        const struct subid_account *account = &list->items[i];
-        struct subid_interval interval = {.start = account->id,
-                                          .end = (uint64_t)account->id + 1,
-                                          .what = what,
-                                          .who = account->name,
-                                          .who_len = strlen(account->name)};
-        r = subid_space_take(space, interval, err);
-    }
-    subid_space_sort(space);
+    const struct subid_account_list *users = &work->accounts.users;
+    const struct subid_account_list *groups = &work->accounts.groups;
+    struct subid_space *uids = &work->ids[SUBID_UID], *gids = &work->ids[SUBID_GID];
+    int r = subid_accounts_take(users->items, users->n, "those of the user", uids, err);
+    if (r == 0)
+        r = subid_accounts_take(groups->items, groups->n, "those of the group", gids, err);
+    subid_space_sort(uids);
+    subid_space_sort(gids);
     return r;
 }
 
@@ -159,9 +156,7 @@ static int undo(struct work *work, const struct undo_options *config, uint32_t n
     const struct subid_options *common = &config->common;
     int r = subid_accounts_read(&work->accounts, &work->place, err);
     if (r == 0)
-        r = take_ids(&work->ids[SUBID_UID], &work->accounts.users, "those of the user", err);
-    if (r == 0)
-        r = take_ids(&work->ids[SUBID_GID], &work->accounts.groups, "those of the group", err);
+        r = take_ids(work, err);
     if (r == 0)
         r = subid_begin(&work->transaction, &work->place, !common->dry_run, common->wait_s * 1000,
                         err);

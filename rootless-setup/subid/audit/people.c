@@ -88,25 +88,9 @@ void audit_people_end(struct audit_people *people)
 size_t audit_accounts_within(const struct subid_account *sorted, size_t n, uint64_t start,
                              uint64_t end, const struct subid_account **ret)
 {
-    size_t low = 0, high = n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (sorted[middle].id < start)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *ret = &sorted[low];
-    high = n;
-    size_t first = low;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (sorted[middle].id < end)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low - first;
+    size_t first = subid_accounts_below(sorted, n, start);
+    *ret = &sorted[first];
+    return subid_accounts_below(sorted, n, end) - first;
 }
 
 static int compare_name(const void *name, const void *account)

@@ -2,23 +2,12 @@
 
 #include "lib/subid/provision.h"
 
-static int take_accounts(struct subid_space *space, const struct subid_account *accounts, size_t n)
-{
-    int r = 0;
-    for (size_t i = 0; i < n && r == 0; i++)
-        r = subid_space_take(
-            space,
-            (struct subid_interval){.start = accounts[i].id, .end = (uint64_t)accounts[i].id + 1},
-            NULL);
-    return r;
-}
-
 static int take_foreign(const struct audit_people *people, struct subid_space *ret)
 {
     struct subid_interval area;
-    int r = take_accounts(ret, people->by_uid, people->n_by_uid);
+    int r = subid_accounts_take(people->by_uid, people->n_by_uid, "", ret, NULL);
     if (r == 0)
-        r = take_accounts(ret, people->by_gid, people->n_by_gid);
+        r = subid_accounts_take(people->by_gid, people->n_by_gid, "", ret, NULL);
     for (size_t i = 0; r == 0 && subid_reserved(i, &area); i++)
         r = subid_space_take(ret, area, NULL);
     return r;
