@@ -95,8 +95,8 @@ int subid_db_parse(struct subid_db *db, enum subid_kind kind, const char *text, 
     return r;
 }
 
-static int read_text(const struct subid_place *place, enum subid_kind kind, char **ret,
-                     size_t *ret_len, struct err *err)
+int subid_text_read(const struct subid_place *place, enum subid_kind kind, char **ret,
+                    size_t *ret_len, bool *ret_grew, struct err *err)
 {
     cleanup_close int fd = subid_open(place->etc_fd, kind, err);
     if (fd < 0)
@@ -113,12 +113,11 @@ static int read_text(const struct subid_place *place, enum subid_kind kind, char
     ssize_t n = file_read_full(fd, text, room + 1);
     if (n < 0)
         return err_sys(err, (int)-n, "cannot read %s", subid_path(kind));
-    if ((size_t)n > room)
-        return err_set(err, EBUSY, "%s grew while it was read: try again", subid_path(kind));
-    text[n] = '\0';
+    *ret_grew = (size_t)n > room;
+    *ret_len = *ret_grew ? room : (size_t)n;
+    text[*ret_len] = '\0';
     *ret = text;
     text = NULL;
-    *ret_len = (size_t)n;
     return 0;
 }
 
@@ -127,7 +126,12 @@ int subid_db_read(struct subid_db *db, const struct subid_place *place, enum sub
 {
     *db = (struct subid_db){.kind = kind};
     size_t len = 0;
-    int r = read_text(place, kind, &db->text, &len, err);
+    bool grew = false;
+    int r = subid_text_read(place, kind, &db->text, &len, &grew, err);
+    if (grew) {
+        subid_db_free(db);
+        return err_set(err, EBUSY, "%s grew while it was read: try again", subid_path(kind));
+    }
     if (r == -ENOENT) {
         r = subid_db_parse(db, kind, "", 0, err);
         db->exists = false;

@@ -53,6 +53,14 @@ struct subid_db {
 /** No file of this kind is larger; a million lines fit. */
 #define SUBID_DB_MAX (64u << 20)
 
+/**
+ * A file's whole text, as it was when it was opened.
+ * @param ret       owned by the caller (cleanup_free)
+ * @param ret_grew  whether more was there in the end: whoever will write it back has lost that
+ * @return 0; -ENOENT when there is no file; -EFBIG above SUBID_DB_MAX; -errno
+ */
+int subid_text_read(const struct subid_place *place, enum subid_kind kind, char **ret,
+                    size_t *ret_len, bool *ret_grew, struct err *err);
 /** Reads the file of @p kind; one that does not exist is an empty one. Free with subid_db_free().
  */
 int subid_db_read(struct subid_db *db, const struct subid_place *place, enum subid_kind kind,

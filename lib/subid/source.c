@@ -5,24 +5,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/cursor.h"
 #include "lib/base/err.h"
-#include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "lib/base/str.h"
+#include "lib/subid/db.h"
 #include "lib/subid/line.h"
 
-#define TEXT_MAX (64u << 20) /* a million lines fit */
-#define NSS_ROOM 65536       /* for one passwd entry */
-#define NAMES_MAX 64         /* login names of one uid */
-
-/* A file's text; owned. */
-struct text {
-    char *bytes;
-    size_t len;
-};
+#define NSS_ROOM 65536 /* for one passwd entry */
+#define NAMES_MAX 64   /* login names of one uid */
 
 struct name {
     const char *bytes;
@@ -80,11 +72,10 @@ static void take_alias(struct user *user, struct cursor line)
         user->aliases[user->n_aliases++] = name;
 }
 
-static void find_aliases(struct user *user, const struct text *passwd)
+static void find_aliases(struct user *user, struct cursor passwd)
 {
-    struct cursor at = {.p = passwd->bytes, .end = passwd->bytes + passwd->len};
     struct cursor line;
-    while (user->has_uid && cursor_line(&at, &line))
+    while (user->has_uid && cursor_line(&passwd, &line))
         take_alias(user, line);
 }
 
@@ -108,37 +99,14 @@ static bool is_user(const struct user *user, const char *owner, size_t len)
 
 /* ---- the files ---- */
 
-static int read_text(const struct subid_place *place, enum subid_kind kind, struct text *ret,
-                     struct err *err)
-{
-    cleanup_close int fd = subid_open(place->etc_fd, kind, err);
-    if (fd < 0)
-        return fd;
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return err_sys(err, errno, "cannot stat %s", subid_path(kind));
-    if (st.st_size > TEXT_MAX)
-        return err_set(err, EFBIG, "%s is larger than %u bytes", subid_path(kind), TEXT_MAX);
-    cleanup_free char *bytes = malloc((size_t)st.st_size + 1);
-    if (!bytes)
-        return err_set(err, ENOMEM, "no memory for %s", subid_path(kind));
-    ssize_t n = file_read_full(fd, bytes, (size_t)st.st_size);
-    if (n < 0)
-        return err_sys(err, (int)-n, "cannot read %s", subid_path(kind));
-    *ret = (struct text){.bytes = bytes, .len = (size_t)n};
-    bytes = NULL;
-    return 0;
-}
-
 /* Called once a line that is a range. @return 0 to go on, -errno */
 typedef int line_fn(const struct subid_line *line, void *arg, struct err *err);
 
-static int each_line(const struct text *text, line_fn *fn, void *arg, struct err *err)
+static int each_line(struct cursor text, line_fn *fn, void *arg, struct err *err)
 {
-    struct cursor at = {.p = text->bytes, .end = text->bytes + text->len};
     struct cursor line;
     int r = 0;
-    while (r == 0 && cursor_line(&at, &line)) {
+    while (r == 0 && cursor_line(&text, &line)) {
         struct subid_line parsed;
         if (subid_line_parse(line.p, (size_t)(line.end - line.p), &parsed))
             r = fn(&parsed, arg, err);
@@ -172,17 +140,17 @@ static int take_range(const struct subid_line *line, void *arg, struct err *err)
 static int file_ranges(const struct subid_place *place, enum subid_kind kind, struct user *user,
                        struct subid_range **ret, struct err *err)
 {
-    struct text text = {0}, passwd = {0};
-    int r = read_text(place, kind, &text, err);
+    cleanup_free char *text = NULL, *passwd = NULL;
+    size_t len = 0, passwd_len = 0;
+    bool grew = false; /* what came since is for the next to ask */
+    int r = subid_text_read(place, kind, &text, &len, &grew, err);
     if (r < 0)
         return r;
-    if (file_read(place->etc_fd, "passwd", TEXT_MAX, &passwd.bytes, &passwd.len, NULL) == 0)
-        find_aliases(user, &passwd);
+    if (file_read(place->etc_fd, "passwd", SUBID_DB_MAX, &passwd, &passwd_len, NULL) == 0)
+        find_aliases(user, (struct cursor){.p = passwd, .end = passwd + passwd_len});
     struct found_ranges found = {.user = user};
     if (user->has_uid)
-        r = each_line(&text, take_range, &found, err);
-    free(passwd.bytes);
-    free(text.bytes);
+        r = each_line((struct cursor){.p = text, .end = text + len}, take_range, &found, err);
     if (r < 0 || found.n == 0) {
         free(found.items);
         return r;
@@ -214,29 +182,35 @@ static int add_owner(struct found_owners *found, uid_t uid, struct err *err)
     return 0;
 }
 
+static int add_named(struct found_owners *found, const struct subid_line *line, struct err *err)
+{
+    char owner[SUBID_LINE_MAX], room[NSS_ROOM];
+    struct passwd pw;
+    (void)str_format(owner, sizeof owner, "%.*s", (int)line->owner_len, line->owner);
+    return find_passwd(owner, 0, &pw, room) ? add_owner(found, pw.pw_uid, err) : 0;
+}
+
 static int take_owner(const struct subid_line *line, void *arg, struct err *err)
 {
     struct found_owners *found = arg;
-    char owner[SUBID_LINE_MAX], room[NSS_ROOM];
-    struct passwd pw;
     uid_t uid = 0;
     if (found->id < line->start || found->id - line->start >= line->count)
         return 0;
     if (subid_owner_uid(line->owner, line->owner_len, &uid))
         return add_owner(found, uid, err);
-    (void)str_format(owner, sizeof owner, "%.*s", (int)line->owner_len, line->owner);
-    return find_passwd(owner, 0, &pw, room) ? add_owner(found, pw.pw_uid, err) : 0;
+    return add_named(found, line, err);
 }
 
 static int file_owners(const struct subid_place *place, enum subid_kind kind, uint32_t id,
                        uid_t **ret, struct err *err)
 {
-    struct text text = {0};
+    cleanup_free char *text = NULL;
+    size_t len = 0;
+    bool grew = false;
     struct found_owners found = {.id = id};
-    int r = read_text(place, kind, &text, err);
+    int r = subid_text_read(place, kind, &text, &len, &grew, err);
     if (r == 0)
-        r = each_line(&text, take_owner, &found, err);
-    free(text.bytes);
+        r = each_line((struct cursor){.p = text, .end = text + len}, take_owner, &found, err);
     if (r < 0 || found.n == 0) {
         free(found.items);
         return r;
