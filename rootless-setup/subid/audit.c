@@ -12,8 +12,7 @@
 #include "rootless-setup/subid/audit/audit.h"
 #include "rootless-setup/subid/audit/files.h"
 #include "rootless-setup/subid/audit/report.h"
-#include "rootless-setup/subid/subid.h"
-#include "rootless-setup/words.h"
+#include "rootless-setup/subid/session.h"
 
 /* The documented statuses of this action; a monitor must tell "bad" from "could not look". */
 enum { CLEAN = 0, FOUND = 1, NOT_LOOKED = 3 };
@@ -128,19 +127,12 @@ int subid_audit(int argc, char **argv)
 {
     struct audit_options config = {.level = "note"};
     struct err err = {0};
-    size_t n = 0;
-    int r = words_parse(&program, argc, argv, &config, &n, &err);
-    if (r == CLI_PARSED_EXIT)
-        return CLI_OK;
-    if (r < 0)
-        return cli_fail(&err, CLI_USAGE);
-    if (n > 0) {
-        cli_error("no word is taken beside the options (%s --help)", program.name);
-        return CLI_USAGE;
-    }
+    int status = subid_session_no_words(&program, argc, argv, &config);
+    if (status >= 0)
+        return status;
     struct work work = {.place.etc_fd = -EBADF};
-    r = audit(&work, config.common.root, &err);
-    int status = r < 0 ? cli_fail(&err, NOT_LOOKED) : report(&work, &config);
+    int r = audit(&work, config.common.root, &err);
+    status = r < 0 ? cli_fail(&err, NOT_LOOKED) : report(&work, &config);
     free_work(&work);
     return status;
 }

@@ -13,8 +13,7 @@
 #include "rootless-setup/subid/audit/files.h"
 #include "rootless-setup/subid/audit/mend.h"
 #include "rootless-setup/subid/audit/report.h"
-#include "rootless-setup/subid/subid.h"
-#include "rootless-setup/words.h"
+#include "rootless-setup/subid/session.h"
 
 #define SCHEMA_VERSION 1
 
@@ -167,24 +166,17 @@ int subid_repair(int argc, char **argv)
 {
     struct repair_options config = {.common.wait_s = SUBID_WAIT_DEFAULT};
     struct err err = {0};
-    size_t n = 0;
-    int r = words_parse(&program, argc, argv, &config, &n, &err);
-    if (r == CLI_PARSED_EXIT)
-        return CLI_OK;
-    if (r < 0)
-        return cli_fail(&err, CLI_USAGE);
-    if (n > 0) {
-        cli_error("no word is taken beside the options (%s --help)", program.name);
-        return CLI_USAGE;
-    }
+    int status = subid_session_no_words(&program, argc, argv, &config);
+    if (status >= 0)
+        return status;
     struct work work = {.place.etc_fd = -EBADF};
-    r = begin(&work, &config.common, &err);
+    int r = begin(&work, &config.common, &err);
     if (r == 0)
         r = mend(&work, &config, &err);
     if (r == 0)
         r = look_again(&work, &err);
     subid_warn(&work.transaction);
-    int status = r < 0 ? cli_fail(&err, CLI_FAILED) : report(&work, &config.common);
+    status = r < 0 ? cli_fail(&err, CLI_FAILED) : report(&work, &config.common);
     free_work(&work);
     return status;
 }

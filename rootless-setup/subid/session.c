@@ -18,6 +18,16 @@ int subid_session_words(const struct cli_program *program, int argc, char **argv
     return r < 0 ? cli_fail(&err, CLI_USAGE) : -1;
 }
 
+int subid_session_no_words(const struct cli_program *program, int argc, char **argv, void *config)
+{
+    size_t n = 0;
+    int status = subid_session_words(program, argc, argv, config, &n);
+    if (status >= 0 || n == 0)
+        return status;
+    cli_error("no word is taken beside the options (%s --help)", program->name);
+    return CLI_USAGE;
+}
+
 int subid_session_open(struct subid_session *session, const struct subid_options *options,
                        struct err *err)
 {

@@ -23,6 +23,8 @@ struct subid_session {
  *  the exit status, with all said */
 int subid_session_words(const struct cli_program *program, int argc, char **argv, void *config,
                         size_t *ret_n);
+/** The same for an action that takes options only. */
+int subid_session_no_words(const struct cli_program *program, int argc, char **argv, void *config);
 /** Opens the place of --root and reads its users. Always close it, also after a failure. */
 int subid_session_open(struct subid_session *session, const struct subid_options *options,
                        struct err *err);

@@ -14,8 +14,7 @@
 #include "lib/subid/change.h"
 #include "lib/subid/record.h"
 #include "lib/subid/space.h"
-#include "rootless-setup/subid/subid.h"
-#include "rootless-setup/words.h"
+#include "rootless-setup/subid/session.h"
 
 struct undo_options {
     struct subid_options common;
@@ -284,12 +283,11 @@ int subid_undo(int argc, char **argv)
     struct err err = {0};
     uint32_t number = 0;
     size_t n = 0;
-    int r = words_parse(&program, argc, argv, &config, &n, &err);
-    if (r == CLI_PARSED_EXIT)
-        return CLI_OK;
-    if (r == 0 && n == 1)
-        r = parse_u32("the number of the change", argv[1], 1, UINT32_MAX - 1, &number, &err);
-    if (r < 0)
+    int status = subid_session_words(&program, argc, argv, &config, &n);
+    if (status >= 0)
+        return status;
+    if (n == 1 &&
+        parse_u32("the number of the change", argv[1], 1, UINT32_MAX - 1, &number, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
     if (n > 1 || (config.list && (n > 0 || config.common.dry_run))) {
         cli_error(config.list ? "--list goes with --root and --json only (%s --help)"
@@ -298,7 +296,7 @@ int subid_undo(int argc, char **argv)
         return CLI_USAGE;
     }
     struct work work = {.place.etc_fd = -EBADF};
-    int status = run(&work, &config, number);
+    status = run(&work, &config, number);
     release(&work);
     return status;
 }
