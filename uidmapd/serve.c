@@ -26,9 +26,9 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/loop.h"
@@ -74,13 +74,6 @@ static struct {
     int64_t busy_ms; /* when there was work last */
     int64_t swept_ms;
 } broker;
-
-static int64_t now_ms(void)
-{
-    struct timespec t = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /*
  * Forks a child that goes on only when @p fds are closed here.
@@ -142,13 +135,13 @@ static void on_connection(struct loop_source *source, uint32_t events)
     (void)events;
     struct connection *c = loop_owner(source, struct connection, source);
     loop_del(&broker.loop, source);
-    queue_ready(&broker.queue, (int)(c - broker.connections), now_ms());
+    queue_ready(&broker.queue, (int)(c - broker.connections), clock_ms());
 }
 
 static int admit(int fd, const struct peer *peer, struct err *err)
 {
     int victim = -1;
-    int slot = queue_admit(&broker.queue, peer->uid, now_ms(), &victim);
+    int slot = queue_admit(&broker.queue, peer->uid, clock_ms(), &victim);
     if (victim >= 0)
         refuse_slot(victim, EBUSY, busy_text);
     if (slot == QUEUE_TOO_FAST)
@@ -227,7 +220,7 @@ static bool start_next(void)
     *worker = (struct worker){.pid = pid,
                               .user = queue_start(&broker.queue, slot),
                               .counted = true,
-                              .started_ms = now_ms()};
+                              .started_ms = clock_ms()};
     return true;
 }
 
@@ -335,7 +328,7 @@ static int count_slots(void)
 static void work(int listening)
 {
     (void)loop_once(&broker.loop, TICK_MS);
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     if (broker.children)
         reap();
     if (broker.callers && !broker.stopping)
@@ -361,14 +354,14 @@ int serve(const struct listener *listener, int ends_idle, struct err *err)
     r = listen_on(listener->fd);
     if (r < 0)
         return err_sys(err, -r, "cannot watch the socket");
-    broker.busy_ms = now_ms();
-    while (!broker.stopping && (!ends_idle || now_ms() - broker.busy_ms < SERVE_IDLE_MS))
+    broker.busy_ms = clock_ms();
+    while (!broker.stopping && (!ends_idle || clock_ms() - broker.busy_ms < SERVE_IDLE_MS))
         work(listener->fd);
 
     broker.stopping = true;
     loop_del(&broker.loop, &broker.listening);
-    int64_t end = now_ms() + SERVE_FAREWELL_MS;
-    while ((broker.queue.waiting > 0 || broker.queue.running > 0) && now_ms() < end)
+    int64_t end = clock_ms() + SERVE_FAREWELL_MS;
+    while ((broker.queue.waiting > 0 || broker.queue.running > 0) && clock_ms() < end)
         work(listener->fd);
     loop_fini(&broker.loop);
     return 0;

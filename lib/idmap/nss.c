@@ -9,9 +9,9 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/str.h"
@@ -58,20 +58,13 @@ static _Noreturn void run_helper(int fd, int answer, char *const *argv)
     _exit(IDMAP_NSS_FAILED);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Until end of file: the helper ends by itself, and its end is the end of its answer. */
 static int read_answer(int fd, char *buf, size_t size, struct err *err)
 {
-    int64_t deadline = now_ms() + IDMAP_NSS_TIMEOUT_MS;
+    int64_t deadline = clock_ms() + IDMAP_NSS_TIMEOUT_MS;
     size_t used = 0;
     while (used < size) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - clock_ms();
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int ready = poll(&p, 1, left > 0 ? (int)left : 0);
         if (ready == 0)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
@@ -26,13 +27,6 @@
 #define AWAY_PREFIX "subid.rootless-away."
 
 /* ---- waiting ---- */
-
-static uint64_t now_ms(void)
-{
-    struct timespec ts = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void pause_briefly(void)
 {
@@ -70,7 +64,7 @@ static int open_pwd_lock(const struct subid_place *place, struct err *err)
     return fd < 0 ? subid_place_refused(place, PWD_LOCK, errno, err) : fd;
 }
 
-static int lock_pwd(struct subid_lock *lock, uint64_t deadline, struct err *err)
+static int lock_pwd(struct subid_lock *lock, int64_t deadline, struct err *err)
 {
     cleanup_close int fd = open_pwd_lock(lock->place, err);
     if (fd < 0)
@@ -81,7 +75,7 @@ static int lock_pwd(struct subid_lock *lock, uint64_t deadline, struct err *err)
             break;
         if (errno != EAGAIN && errno != EACCES)
             return err_sys(err, errno, "cannot lock %s/etc/%s", lock->place->root, PWD_LOCK);
-        if (now_ms() >= deadline) {
+        if (clock_ms() >= deadline) {
             bool known = fcntl(fd, F_GETLK, &record) == 0 && record.l_type != F_UNLCK;
             return known ? held_by(lock->place, PWD_LOCK, record.l_pid, err)
                          : err_set(err, EBUSY, "%s/etc/%s is locked by another process: try again",
@@ -310,7 +304,7 @@ int subid_lock_take(struct subid_lock *lock, const struct subid_place *place, un
                     struct err *err)
 {
     *lock = (struct subid_lock){.place = place, .pwd_fd = -EBADF};
-    uint64_t deadline = now_ms() + wait_ms;
+    int64_t deadline = clock_ms() + wait_ms;
     int r = lock_pwd(lock, deadline, err);
     if (r < 0)
         return r;
@@ -324,7 +318,7 @@ int subid_lock_take(struct subid_lock *lock, const struct subid_place *place, un
             return 0;
         }
         unblock_signals(lock);
-        if (r == -EAGAIN && now_ms() >= deadline)
+        if (r == -EAGAIN && clock_ms() >= deadline)
             r = held_by(place, file, holder, err);
         if (r != -EAGAIN)
             break;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/proc.h"
@@ -38,13 +39,6 @@ struct run {
     struct job jobs[PROBES_MAX];
     bool orphans; /* a probe ended otherwise than it should, maybe leaving children to us */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 enum readiness { READY, NOT_YET, NEVER };
 
@@ -112,7 +106,7 @@ static void start(struct run *run, size_t probe)
         job->done = true;
         return;
     }
-    *job = (struct job){.pid = pid, .pidfd = pidfd, .deadline = now_ms() + CHECK_TIMEOUT_MS};
+    *job = (struct job){.pid = pid, .pidfd = pidfd, .deadline = clock_ms() + CHECK_TIMEOUT_MS};
 }
 
 static void finish(struct run *run, size_t probe, bool late)
@@ -175,10 +169,10 @@ static bool wait_for_some(struct run *run)
     }
     if (n == 0)
         return false;
-    int64_t left = first - now_ms();
+    int64_t left = first - clock_ms();
     if (poll(fds, n, left > 0 ? (int)left : 0) < 0)
         return true;
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     for (nfds_t i = 0; i < n; i++)
         if (fds[i].revents != 0 || now >= run->jobs[probes[i]].deadline)
             finish(run, probes[i], fds[i].revents == 0);

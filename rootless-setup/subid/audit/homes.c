@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
@@ -77,13 +77,6 @@ static void look_at_all(const struct subid_place *place, int out)
 
 /* ---- the parent ---- */
 
-static int64_t now_ms(void)
-{
-    struct timespec ts = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static bool keep(struct audit_homes *homes, const struct audit_home *home)
 {
     if (homes->n == homes->room) {
@@ -103,11 +96,11 @@ static bool keep(struct audit_homes *homes, const struct audit_home *home)
 /* A record is shorter than PIPE_BUF, so that it comes whole. */
 static bool receive(struct audit_homes *homes, int in)
 {
-    int64_t deadline = now_ms() + LIMIT_MS;
+    int64_t deadline = clock_ms() + LIMIT_MS;
     for (;;) {
         struct audit_home home;
         struct pollfd wait = {.fd = in, .events = POLLIN};
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - clock_ms();
         if (left <= 0 || poll(&wait, 1, (int)left) <= 0)
             return false;
         if (file_read_full(in, &home, sizeof home) != (ssize_t)sizeof home)
