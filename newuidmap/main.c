@@ -9,10 +9,6 @@
 #include "lib/idmap/handover.h"
 #include "lib/idmap/idmap.h"
 
-#define USAGE                                                       \
-    "usage: newuidmap [<pid>|fd:<pidfd>] <uid> <loweruid> <count> " \
-    "[ <uid> <loweruid> <count> ] ...\n"
-
 /* stdio and exit handlers make system calls that the seccomp filter does not list. */
 static _Noreturn void fail(const struct err *err, const char *usage)
 {
@@ -32,7 +28,7 @@ int main(int argc, char **argv)
     if (idmap_begin(SUBID_UID, &privilege, &err) < 0)
         fail(&err, "");
     if (idmap_parse(SUBID_UID, argc - 1, argv + 1, &request, &err) < 0)
-        fail(&err, USAGE);
+        fail(&err, IDMAP_UID_USAGE);
     idmap_close_fds(request.target.fd);
     if (!privilege.capable)
         idmap_hand_over(SUBID_UID, argv);

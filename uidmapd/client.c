@@ -96,11 +96,7 @@ static int run(enum subid_kind kind, int argc, char **argv, const char **ret_usa
                        getuid(), geteuid(), getgid(), getegid());
     int r = idmap_parse(kind, argc - 1, argv + 1, &request, err);
     if (r < 0) {
-        *ret_usage = kind == SUBID_UID
-                         ? "usage: newuidmap [<pid>|fd:<pidfd>] <uid> <loweruid> <count> "
-                           "[ <uid> <loweruid> <count> ] ...\n"
-                         : "usage: newgidmap [<pid>|fd:<pidfd>] <gid> <lowergid> <count> "
-                           "[ <gid> <lowergid> <count> ] ...\n";
+        *ret_usage = kind == SUBID_UID ? IDMAP_UID_USAGE : IDMAP_GID_USAGE;
         return r;
     }
     int fd = idmap_target_open(&request.target, &uid, &gid, err);

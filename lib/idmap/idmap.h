@@ -17,6 +17,14 @@
 
 struct err;
 
+/** Shadow's own words, which callers print. */
+#define IDMAP_UID_USAGE                                             \
+    "usage: newuidmap [<pid>|fd:<pidfd>] <uid> <loweruid> <count> " \
+    "[ <uid> <loweruid> <count> ] ...\n"
+#define IDMAP_GID_USAGE                                             \
+    "usage: newgidmap [<pid>|fd:<pidfd>] <gid> <lowergid> <count> " \
+    "[ <gid> <lowergid> <count> ] ...\n"
+
 struct idmap_request {
     enum subid_kind kind;
     struct idmap_target target;
