@@ -99,8 +99,7 @@ static void check_other_owners(struct side *side, const struct check_subject *su
                                struct check_result *result)
 {
     cleanup_free char *text = NULL;
-    if (side->n <= 0 || strcmp(side->where, subid_path(side->kind)) != 0 ||
-        file_read(AT_FDCWD, side->where, FILE_MAX, &text, NULL, NULL) < 0)
+    if (side->n <= 0 || file_read(AT_FDCWD, side->where, FILE_MAX, &text, NULL, NULL) < 0)
         return;
     struct cursor c = cursor_of(text), whole;
     while (cursor_line(&c, &whole)) {
@@ -184,7 +183,8 @@ static void inspect(struct side *side, const struct check_subject *subject,
     }
     check_amount(side, subject, result);
     check_self_overlap(side, result);
-    check_other_owners(side, subject, result);
+    if (subid_source_is_files(source))
+        check_other_owners(side, subject, result);
     check_accounts(side, subject, result);
 }
 
