@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,12 +56,9 @@ int file_read_into(int dirfd, const char *path, char *buf, size_t size, struct e
     return (int)n;
 }
 
-int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
+int file_read_all(int fd, const char *what, size_t max, char **ret, size_t *ret_len,
+                  struct err *err)
 {
-    cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return err_sys(err, errno, "cannot open %s", path);
-
     cleanup_free char *buf = NULL;
     size_t len = 0, room = 0;
     for (;;) {
@@ -68,17 +66,17 @@ int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_l
             room = room ? room * 2 : 4096;
             char *grown = realloc(buf, room);
             if (!grown)
-                return err_set(err, ENOMEM, "no memory to read %s", path);
+                return err_set(err, ENOMEM, "no memory to read %s", what);
             buf = grown;
         }
         ssize_t n = file_read_full(fd, buf + len, room - len - 1);
         if (n < 0)
-            return err_sys(err, (int)-n, "cannot read %s", path);
+            return err_sys(err, (int)-n, "cannot read %s", what);
         if (n == 0)
             break;
         len += (size_t)n;
         if (len > max)
-            return err_set(err, EFBIG, "%s is larger than %zu bytes", path, max);
+            return err_set(err, EFBIG, "%s is larger than %zu bytes", what, max);
     }
     buf[len] = '\0';
     *ret = buf;
@@ -86,6 +84,14 @@ int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_l
     if (ret_len)
         *ret_len = len;
     return 0;
+}
+
+int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
+{
+    cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return err_sys(err, errno, "cannot open %s", path);
+    return file_read_all(fd, path, max, ret, ret_len, err);
 }
 
 int file_poke(int dirfd, const char *path, const char *data, struct err *err)
@@ -116,4 +122,30 @@ int file_create(int dirfd, const char *path, mode_t mode, const char *data, stru
     if (r < 0)
         return err_sys(err, -r, "cannot write %s", path);
     return 0;
+}
+
+static int write_part(int dirfd, const char *part, const void *data, size_t len)
+{
+    (void)unlinkat(dirfd, part, 0);
+    cleanup_close int fd =
+        openat(dirfd, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    int r = file_write_full(fd, data, len);
+    return r == 0 && fsync(fd) < 0 ? -errno : r;
+}
+
+int file_replace(int dirfd, const char *part, const char *name, const void *data, size_t len)
+{
+    int r = write_part(dirfd, part, data, len);
+    if (r == 0 && renameat(dirfd, part, dirfd, name) < 0)
+        r = -errno;
+    if (r < 0)
+        (void)unlinkat(dirfd, part, 0);
+    return r;
+}
+
+int file_sync_names(int dir_fd)
+{
+    return fsync(dir_fd) < 0 && errno != EINVAL && errno != ENOTSUP ? -errno : 0;
 }

@@ -1,44 +1,23 @@
 #include "lib/subid/mark.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
-#include "lib/base/fd.h"
 #include "lib/base/file.h"
 
 #define UNFINISHED SUBID_MARK "-new"
 
 int subid_names_sync(const struct subid_place *place, struct err *err)
 {
-    if (fsync(place->etc_fd) < 0 && errno != EINVAL && errno != ENOTSUP)
-        return err_sys(err, errno, "cannot sync %s/etc to disk", place->root);
-    return 0;
-}
-
-static int write_unfinished(const struct subid_place *place, const char *text, size_t len)
-{
-    (void)unlinkat(place->etc_fd, UNFINISHED, 0);
-    cleanup_close int fd = openat(place->etc_fd, UNFINISHED,
-                                  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    int r = file_write_full(fd, text, len);
-    return r < 0 || fsync(fd) == 0 ? r : -errno;
+    int r = file_sync_names(place->etc_fd);
+    return r < 0 ? err_sys(err, -r, "cannot sync %s/etc to disk", place->root) : 0;
 }
 
 int subid_mark_set(const struct subid_place *place, const char *text, size_t len, struct err *err)
 {
-    int r = write_unfinished(place, text, len);
-    if (r == 0 && renameat(place->etc_fd, UNFINISHED, place->etc_fd, SUBID_MARK) < 0)
-        r = -errno;
-    if (r < 0) {
-        (void)unlinkat(place->etc_fd, UNFINISHED, 0);
-        return subid_place_refused(place, SUBID_MARK, -r, err);
-    }
-    return subid_names_sync(place, err);
+    int r = file_replace(place->etc_fd, UNFINISHED, SUBID_MARK, text, len);
+    return r < 0 ? subid_place_refused(place, SUBID_MARK, -r, err) : subid_names_sync(place, err);
 }
 
 int subid_mark_read(const struct subid_place *place, struct subid_change *ret, struct err *err)

@@ -164,17 +164,8 @@ static int write_record(int dir_fd, uint32_t number, const char *text, size_t le
 {
     char name[16];
     (void)str_format(name, sizeof name, "%" PRIu32, number);
-    (void)unlinkat(dir_fd, UNFINISHED, 0);
-    cleanup_close int fd =
-        openat(dir_fd, UNFINISHED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    int r = file_write_full(fd, text, len);
-    if (r == 0 && (fsync(fd) < 0 || renameat(dir_fd, UNFINISHED, dir_fd, name) < 0))
-        r = -errno;
-    if (r < 0)
-        (void)unlinkat(dir_fd, UNFINISHED, 0);
-    return r == 0 && fsync(dir_fd) < 0 && errno != EINVAL && errno != ENOTSUP ? -errno : r;
+    int r = file_replace(dir_fd, UNFINISHED, name, text, len);
+    return r < 0 ? r : file_sync_names(dir_fd);
 }
 
 static void remove_oldest(const struct subid_records *records)

@@ -36,33 +36,6 @@ static int add_name(struct subid_subjects *subjects, const struct subid_choice *
     return r < 0 ? r : subid_members_add(&subjects->users, &user, err);
 }
 
-static int read_input(char **ret, size_t *ret_len, struct err *err)
-{
-    cleanup_free char *text = NULL;
-    size_t len = 0, room = 0;
-    ssize_t n = 1;
-    while (n > 0 && len < INPUT_MAX) {
-        if (len + 1 >= room) {
-            room = room ? room * 2 : 65536;
-            char *grown = realloc(text, room);
-            if (!grown)
-                return err_set(err, ENOMEM, "no memory for %zu bytes of standard input", room);
-            text = grown;
-        }
-        n = file_read_full(STDIN_FILENO, text + len, room - len - 1);
-        if (n < 0)
-            return err_sys(err, (int)-n, "cannot read standard input");
-        len += (size_t)n;
-    }
-    if (len >= INPUT_MAX)
-        return err_set(err, EFBIG, "standard input has %zu bytes or more", INPUT_MAX);
-    text[len] = '\0';
-    *ret = text;
-    text = NULL;
-    *ret_len = len;
-    return 0;
-}
-
 /* @p line without the blanks around it, cut in place */
 static char *trim(char *line)
 {
@@ -79,7 +52,8 @@ static int add_input(struct subid_subjects *subjects, const struct subid_choice 
     size_t len = 0, number = 0;
     if (subjects->text)
         return err_set(err, EINVAL, "standard input (-) can be read once only");
-    int r = read_input(&subjects->text, &len, err);
+    int r =
+        file_read_all(STDIN_FILENO, "standard input", INPUT_MAX - 1, &subjects->text, &len, err);
     char *end = subjects->text + len;
     for (char *line = subjects->text; r == 0 && line < end;) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
