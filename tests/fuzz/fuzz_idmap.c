@@ -3,7 +3,7 @@
  * would take, and the policy agrees with a bitmap of the ids.
  * Bytes: a number of ranges, two bytes a range (start, count), then the words, each ended by NUL.
  */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/extents.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,31 +16,12 @@
 #define WORDS_MAX 1100
 #define RANGES_MAX 16
 
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
-
-static bool meet(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
-{
-    return a < b + b_count && b < a + a_count;
-}
-
 static void check_request(const struct idmap_request *request)
 {
     static char text[IDMAP_TEXT_MAX];
     const struct idmap_extents *e = &request->extents;
     require((request->target.pid > 0) != (request->target.fd >= 0));
-    require(e->n >= 1 && e->n <= IDMAP_EXTENTS_MAX);
-    for (size_t i = 0; i < e->n; i++) {
-        struct idmap_extent x = e->list[i];
-        require(x.count >= 1 && (uint64_t)x.inside + x.count <= UINT32_MAX &&
-                (uint64_t)x.outside + x.count <= UINT32_MAX);
-        for (size_t j = 0; j < i; j++)
-            require(!meet(x.inside, x.count, e->list[j].inside, e->list[j].count) &&
-                    !meet(x.outside, x.count, e->list[j].outside, e->list[j].count));
-    }
+    require_extents(e);
     int len = idmap_extents_format(e, 4096, text, NULL);
     require(len < 4096);
     const char *line = text;

@@ -32,12 +32,6 @@ struct piece {
     size_t len;
 };
 
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
-
 /* [p, stop) without its first piece up to @p ch, which is taken off. @return false at the end */
 static bool cut(struct piece *rest, char ch, struct piece *ret)
 {

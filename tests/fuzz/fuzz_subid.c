@@ -17,12 +17,6 @@
 #define OWNER "alice"
 #define UID 1500
 
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
-
 static void check_entry(struct subid_entry *entry, void *arg)
 {
     (void)arg;
@@ -63,15 +57,6 @@ static void check_verbatim(const struct subid_db *db, const char *text, size_t l
     require(same_len == len + (db->bare_end ? 1 : 0) && memcmp(same, text, len) == 0);
 }
 
-static void add_interval(struct subid_entry *entry, struct subid_space *space)
-{
-    struct subid_interval interval = {.start = entry->line.start,
-                                      .end = (uint64_t)entry->line.start + entry->line.count,
-                                      .what = "",
-                                      .who = ""};
-    require(subid_space_take(space, interval, NULL) == 0);
-}
-
 /* Blocks that are handed out meet neither a line nor one another. */
 static void check_fit(struct subid_db *db, uint32_t count)
 {
@@ -81,7 +66,7 @@ static void check_fit(struct subid_db *db, uint32_t count)
     uint64_t last_end = 0;
     for (size_t i = 0; i < db->n_entries; i++)
         if (db->entries[i].is_range)
-            add_interval(&db->entries[i], &space);
+            require(subid_space_take_line(&space, &db->entries[i].line, "", NULL) == 0);
     subid_fit_begin(&fit, &space, 1000, UINT32_MAX - 1, count);
     for (int i = 0; i < 4 && subid_fit_next(&fit, &start); i++) {
         uint64_t end = (uint64_t)start + count;

@@ -14,12 +14,6 @@
 #include "rootless-setup/subid/audit/audit.h"
 #include "rootless-setup/subid/audit/mend.h"
 
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
-
 /* ---- who there is ---- */
 
 static char names[][8] = {"1234", "alice", "bob", "carol", "root", "users"};

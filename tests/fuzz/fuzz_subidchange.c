@@ -11,12 +11,6 @@
 #include "lib/base/str.h"
 #include "lib/subid/change.h"
 
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
-
 /* Written and read again it is the same text. */
 static void check_rendering(const struct subid_change *change)
 {

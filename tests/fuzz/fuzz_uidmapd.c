@@ -2,36 +2,12 @@
  * A message to uidmapd of any content: what is taken over keeps every promise that the command
  * line's reading makes, and goes through a second time unchanged. Shorter input is filled up.
  */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/extents.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "uidmapd/protocol.h"
-
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
-
-static bool meet(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
-{
-    return a < b + b_count && b < a + a_count;
-}
-
-static void check(const struct idmap_extents *e)
-{
-    require(e->n >= 1 && e->n <= IDMAP_EXTENTS_MAX);
-    for (size_t i = 0; i < e->n; i++) {
-        struct idmap_extent x = e->list[i];
-        require(x.count >= 1 && (uint64_t)x.inside + x.count <= UINT32_MAX &&
-                (uint64_t)x.outside + x.count <= UINT32_MAX);
-        for (size_t j = 0; j < i; j++)
-            require(!meet(x.inside, x.count, e->list[j].inside, e->list[j].count) &&
-                    !meet(x.outside, x.count, e->list[j].outside, e->list[j].count));
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -45,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (r < 0)
         return 0;
     require(request.target.fd == 5 && request.target.pid == -1);
-    check(&request.extents);
+    require_extents(&request.extents);
     uidmapd_request_make(&request, &again);
     require(uidmapd_request_read(&again, 5, &second, NULL) == 0);
     require(second.kind == request.kind && second.extents.n == request.extents.n);
