@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,15 +16,20 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/file.h"
 #include "lib/base/msg.h"
+#include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/copyup.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/mounts.h"
+#include "rootlesskit/netns.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/statedir.h"
 #include "rootlesskit/supervise.h"
+
+#define END_WAIT_MS 5000
 
 /* Waits for one message of the parent. @return 0, or -EPIPE when the parent is gone */
 static int await(int link, enum link_op op)
@@ -41,16 +48,25 @@ static int become_root(struct err *err)
     return 0;
 }
 
-static int set_up_mounts(const struct rk_config *config, struct err *err)
+/* The network is not the command's own but a file in the state directory. */
+static bool is_detached(const struct rk_config *config)
+{
+    return config->detach_netns && config->net_kind != NET_HOST;
+}
+
+static int set_up_mounts(const struct rk_config *config, const struct statedir *state, int netns_fd,
+                         struct err *err)
 {
     int r = become_root(err);
     if (r >= 0 && config->pidns && mounts_proc(err) < 0)
         cli_warning("%s", err->msg);
     if (r >= 0)
         r = mounts_propagate(config->propagation, err);
+    if (r >= 0 && is_detached(config))
+        r = netns_mount(state, netns_fd, err);
     for (size_t i = 0; i < config->copy_up.n && r >= 0; i++)
         r = copyup_dir(config->copy_up.items[i], err);
-    if (r >= 0 && config->net_kind != NET_HOST && mounts_sys(err) < 0)
+    if (r >= 0 && config->net_kind != NET_HOST && !config->detach_netns && mounts_sys(err) < 0)
         cli_warning("%s", err->msg);
     return r;
 }
@@ -85,21 +101,34 @@ static int set_environment(const struct statedir *state, uid_t euid, gid_t egid)
                : 0;
 }
 
+/* Every step up to the command's start. @return 0; -errno; -EPIPE when the parent is gone */
+static int set_up(const struct rk_config *config, const struct statedir *state, int link,
+                  struct err *err)
+{
+    cleanup_close int netns_fd = is_detached(config) ? netns_make(err) : -EBADF;
+    int r = 0;
+    if (is_detached(config))
+        r = netns_fd < 0 ? netns_fd : link_send_fd(link, LINK_NETNS, netns_fd);
+    if (r >= 0)
+        r = await(link, LINK_MAPPED);
+    if (r >= 0)
+        r = set_up_mounts(config, state, netns_fd, err);
+    if (r >= 0)
+        r = await(link, LINK_NETWORK);
+    if (r >= 0 && options_has_names(config) && !config->detach_netns)
+        mount_network_files(state);
+    return r;
+}
+
 static int child_main(const struct rk_config *config, struct statedir *state, int link, uid_t euid,
                       gid_t egid)
 {
     cli_set_prefix("[rootlesskit:child ]");
     struct err err = {0};
-    bool files = config->net_kind != NET_HOST && config->net_kind != NET_NONE;
-    if (await(link, LINK_MAPPED) < 0)
-        return EXIT_FAILURE;
-    int r = set_up_mounts(config, &err);
-    if (r >= 0)
-        r = await(link, LINK_NETWORK);
-    if (r >= 0 && files)
-        mount_network_files(state);
+    int r = set_up(config, state, link, &err);
     if (r < 0) {
-        (void)link_send(link, LINK_FAILED, r, err.msg);
+        if (err.msg[0])
+            (void)link_send(link, LINK_FAILED, r, err.msg);
         return EXIT_FAILURE;
     }
     if (link_send(link, LINK_READY, 0, "") < 0 || await(link, LINK_GO) < 0)
@@ -112,7 +141,7 @@ static int child_main(const struct rk_config *config, struct statedir *state, in
 static uint64_t clone_flags(const struct rk_config *config)
 {
     uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS;
-    if (config->net_kind != NET_HOST)
+    if (config->net_kind != NET_HOST && !config->detach_netns)
         flags |= CLONE_NEWNET;
     if (config->pidns)
         flags |= CLONE_NEWPID;
@@ -142,8 +171,8 @@ static int explain_clone(int code, struct err *err)
                    strerror(code), cause);
 }
 
-pid_t child_start(const struct rk_config *config, struct statedir *state, int *ret_link,
-                  int *ret_pidfd, struct err *err)
+static int clone_child(struct child *child, const struct rk_config *config, struct statedir *state,
+                       struct err *err)
 {
     /* With a file capability this process is not dumpable, and newuidmap may not open the child's
      * /proc/PID/uid_map. Ptrace stays refused to all who have less capabilities (ptrace(2)). */
@@ -167,11 +196,63 @@ pid_t child_start(const struct rk_config *config, struct statedir *state, int *r
     }
     int code = errno;
     fd_close(pair[1]);
-    if (pid < 0) {
-        fd_close(pair[0]);
+    child->link_fd = pair[0];
+    if (pid < 0)
         return explain_clone(code, err);
-    }
-    *ret_link = pair[0];
-    *ret_pidfd = pidfd;
-    return pid;
+    child->pid = pid;
+    child->pidfd = pidfd;
+    return 0;
+}
+
+static int open_namespace(pid_t pid, const char *kind, struct err *err)
+{
+    char path[64];
+    (void)str_format(path, sizeof path, "/proc/%d/ns/%s", pid, kind);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? err_sys(err, errno, "cannot open the child's %s", path) : fd;
+}
+
+static int receive_namespace(const struct child *child, struct err *err)
+{
+    struct link_message message;
+    int fd = -EBADF;
+    int r = link_receive_fd(child->link_fd, &message, &fd);
+    if (r < 0)
+        return err_set(err, -r, "the child ended during set-up");
+    if (message.op == LINK_FAILED)
+        r = err_set(err, EIO, "%s", message.text);
+    else if (message.op != LINK_NETNS || fd < 0)
+        r = err_set(err, EPROTO, "the child gave an unexpected answer");
+    if (r < 0)
+        fd_close(fd);
+    return r < 0 ? r : fd;
+}
+
+int child_start(struct child *ret, const struct rk_config *config, struct statedir *state,
+                struct err *err)
+{
+    int r = is_detached(config) ? file_create(state->fd, NETNS_FILE, 0400, "", err) : 0;
+    if (r >= 0)
+        r = clone_child(ret, config, state, err);
+    if (r >= 0)
+        r = ret->userns_fd = open_namespace(ret->pid, "user", err);
+    if (r >= 0 && config->net_kind != NET_HOST)
+        r = ret->netns_fd = is_detached(config) ? receive_namespace(ret, err)
+                                                : open_namespace(ret->pid, "net", err);
+    return r < 0 ? r : 0;
+}
+
+void child_end(struct child *child)
+{
+    child->link_fd = fd_close(child->link_fd);
+    child->userns_fd = fd_close(child->userns_fd);
+    child->netns_fd = fd_close(child->netns_fd);
+    if (child->pid <= 0)
+        return;
+    struct pollfd poll_fd = {.fd = child->pidfd, .events = POLLIN};
+    if (poll(&poll_fd, 1, END_WAIT_MS) != 1)
+        (void)kill(child->pid, SIGKILL);
+    (void)proc_wait(child->pid);
+    child->pidfd = fd_close(child->pidfd);
+    child->pid = 0;
 }

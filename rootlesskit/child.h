@@ -5,17 +5,34 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <sys/types.h>
 
 struct err;
 struct rk_config;
 struct statedir;
 
+/** The child as the parent holds it. */
+struct child {
+    pid_t pid; /**< 0 = not started */
+    int pidfd;
+    int link_fd; /**< the parent's end of the pair (link.h) */
+    int userns_fd;
+    int netns_fd; /**< C, the network namespace that drivers work on; -EBADF with --net=host */
+};
+
+#define CHILD_UNSET                                                                 \
+    {                                                                               \
+        .pidfd = -EBADF, .link_fd = -EBADF, .userns_fd = -EBADF, .netns_fd = -EBADF \
+    }
+
 /**
- * Clones the child into its namespaces.
- * @param ret_link  the parent's end of the pair (link.h), owned by the caller
- * @param ret_pidfd the child's pidfd, owned by the caller
- * @return the child's pid; -errno with a message that says which switch forbids user namespaces
+ * Clones the child into its namespaces and opens those.
+ * @param ret  CHILD_UNSET on entry; child_end() is due even after a failure
+ * @return 0; -errno with a message that says which switch forbids user namespaces
  */
-pid_t child_start(const struct rk_config *config, struct statedir *state, int *ret_link,
-                  int *ret_pidfd, struct err *err);
+int child_start(struct child *ret, const struct rk_config *config, struct statedir *state,
+                struct err *err);
+/** Closes the link, which tells the child that we are through, and waits for its end; one that does
+ *  not end is killed. */
+void child_end(struct child *child);

@@ -1,6 +1,5 @@
 #include "rootlesskit/dataplane.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,20 +12,13 @@
 #include "lib/base/msg.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "rootlesskit/child.h"
 #include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/resolv.h"
 #include "rootlesskit/signals.h"
 
 #define REPLY_WAIT_MS 10000
-
-static int open_namespace(pid_t child, const char *kind, struct err *err)
-{
-    char path[64];
-    (void)str_format(path, sizeof path, "/proc/%d/ns/%s", child, kind);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? err_sys(err, errno, "cannot open the child's %s", path) : fd;
-}
 
 static int receive(struct dataplane *plane, enum gateway_op op, struct err *err)
 {
@@ -81,23 +73,17 @@ static void run(struct gateway_config *gateway, pid_t parent)
     _exit(gateway_run(gateway));
 }
 
-int dataplane_start(struct dataplane *plane, const struct rk_config *config, pid_t child,
-                    struct err *err)
+int dataplane_start(struct dataplane *plane, const struct rk_config *config,
+                    const struct child *child, struct err *err)
 {
-    struct gateway_config gateway = {0};
+    struct gateway_config gateway = {.userns_fd = child->userns_fd, .netns_fd = child->netns_fd};
     fill(&gateway, config);
-    cleanup_close int userns_fd = open_namespace(child, "user", err);
-    cleanup_close int netns_fd = userns_fd < 0 ? userns_fd : open_namespace(child, "net", err);
-    if (netns_fd < 0)
-        return netns_fd;
     int pair[2];
     int r = msg_pair(pair, err);
     if (r < 0)
         return r;
     plane->control_fd = pair[0];
     gateway.control_fd = pair[1];
-    gateway.userns_fd = userns_fd;
-    gateway.netns_fd = netns_fd;
 
     pid_t self = getpid();
     plane->pid = fork();
@@ -110,8 +96,11 @@ int dataplane_start(struct dataplane *plane, const struct rk_config *config, pid
         return err_sys(err, code, "cannot start the network process");
     }
     plane->pidfd = (int)syscall(SYS_pidfd_open, plane->pid, 0);
-    if (plane->pidfd < 0)
-        return err_sys(err, errno, "cannot watch the network process");
+    return plane->pidfd < 0 ? err_sys(err, errno, "cannot watch the network process") : 0;
+}
+
+int dataplane_wait(struct dataplane *plane, struct err *err)
+{
     return receive(plane, GATEWAY_READY, err);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+struct child;
 struct err;
 struct resolvers;
 struct rk_config;
@@ -24,9 +25,11 @@ struct dataplane {
         .pidfd = -EBADF, .control_fd = -EBADF \
     }
 
-/** Forks it for the namespaces of @p child and waits until it serves. */
-int dataplane_start(struct dataplane *plane, const struct rk_config *config, pid_t child,
-                    struct err *err);
+/** Forks it for the namespaces of @p child; dataplane_wait() is due before anything else. */
+int dataplane_start(struct dataplane *plane, const struct rk_config *config,
+                    const struct child *child, struct err *err);
+/** Waits until it serves. @return 0, or -errno with its own message why it cannot */
+int dataplane_wait(struct dataplane *plane, struct err *err);
 /** Hands over a listening socket (borrowed; close it afterwards) whose connections go to @p target.
  */
 int dataplane_add_port(struct dataplane *plane, uint32_t id, int listen_fd,

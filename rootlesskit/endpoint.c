@@ -20,6 +20,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/api/control.h"
+#include "rootlesskit/network/network.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/port/ports.h"
 #include "rootlesskit/statedir.h"
@@ -33,21 +34,23 @@ static void show_ip(struct in_addr ip, char *ret, size_t size)
 
 static void fill_info(const struct endpoint *endpoint, struct control_info *info)
 {
-    static const char *const protos[] = {"tcp", "tcp4", "tcp6"};
+    const struct port_driver *driver = endpoint->ports->driver;
     const struct rk_config *config = endpoint->config;
+    const struct network_info *network = endpoint->network;
     (void)str_copy(info->state_dir, sizeof info->state_dir, endpoint->state->path);
     info->child_pid = endpoint->child;
     if (config->net_kind != NET_HOST)
         (void)str_copy(info->network_driver, sizeof info->network_driver, config->net);
-    if (config->net_kind == NET_GATEWAY || config->net_kind == NET_SLIRP4NETNS) {
-        show_ip(config->dns_ip, info->dns[0], sizeof info->dns[0]);
-        show_ip(config->child_ip, info->child_ip, sizeof info->child_ip);
-    }
-    if (config->port_kind == PORT_NONE)
+    if (options_has_names(config))
+        show_ip(network->child_ip, info->child_ip, sizeof info->child_ip);
+    for (size_t i = 0; i < network->n_dns; i++)
+        show_ip(network->dns[i], info->dns[i], sizeof info->dns[i]);
+    if (!driver)
         return;
-    (void)str_copy(info->port_driver, sizeof info->port_driver, config->port_driver);
-    for (size_t i = 0; i < sizeof protos / sizeof protos[0]; i++)
-        (void)str_copy(info->protos[i], sizeof info->protos[i], protos[i]);
+    (void)str_copy(info->port_driver, sizeof info->port_driver, driver->name);
+    info->disallow_loopback_child_ip = driver->disallow_loopback_child_ip;
+    for (size_t i = 0; driver->protos[i]; i++)
+        (void)str_copy(info->protos[i], sizeof info->protos[i], driver->protos[i]);
 }
 
 static int answer(struct endpoint *endpoint, const struct control_request *request,

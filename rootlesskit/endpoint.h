@@ -11,6 +11,7 @@
 #include "lib/base/loop.h"
 
 struct err;
+struct network_info;
 struct ports;
 struct rk_config;
 struct statedir;
@@ -20,6 +21,7 @@ struct endpoint {
     const struct rk_config *config;
     const struct statedir *state;
     struct ports *ports;
+    const struct network_info *network;
     pid_t child;
 
     int listen_fd, control_fd, server_pidfd;

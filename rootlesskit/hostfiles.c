@@ -13,13 +13,13 @@
 
 #define HOSTS_MAX (1 << 20)
 
-static int write_resolv(int state_fd, struct in_addr dns, struct err *err)
+static int write_resolv(int state_fd, const struct in_addr *dns, size_t n_dns, struct err *err)
 {
     char host[RESOLV_TEXT_MAX], ours[RESOLV_TEXT_MAX];
     int r = resolv_read(host, sizeof host, err);
     if (r < 0)
         return r;
-    if (resolv_for_child(host, dns, ours, sizeof ours) < 0)
+    if (resolv_for_child(host, dns, n_dns, ours, sizeof ours) < 0)
         return err_set(err, EFBIG, "/etc/resolv.conf is too large");
     return file_create(state_fd, "resolv.conf", 0644, ours, err);
 }
@@ -43,9 +43,9 @@ static int write_hosts(int state_fd, struct err *err)
     return file_create(state_fd, "hosts", 0644, ours, err);
 }
 
-int hostfiles_write(int state_fd, struct in_addr dns, struct err *err)
+int hostfiles_write(int state_fd, const struct in_addr *dns, size_t n_dns, struct err *err)
 {
-    int r = write_resolv(state_fd, dns, err);
+    int r = write_resolv(state_fd, dns, n_dns, err);
     return r < 0 ? r : write_hosts(state_fd, err);
 }
 

@@ -13,8 +13,16 @@
 
 struct err;
 
-enum net_kind { NET_HOST, NET_NONE, NET_SLIRP4NETNS, NET_GATEWAY };
-enum port_kind { PORT_NONE, PORT_BUILTIN };
+enum net_kind {
+    NET_HOST,
+    NET_NONE,
+    NET_GATEWAY,
+    NET_PASTA,
+    NET_SLIRP4NETNS,
+    NET_LXC_USER_NIC,
+    NET_AUTO, /**< the parent takes the first of gateway, pasta, slirp4netns that works */
+};
+enum port_kind { PORT_NONE, PORT_IMPLICIT, PORT_BUILTIN, PORT_SLIRP4NETNS, PORT_PESTO };
 
 struct rk_config {
     /* as given */
@@ -22,20 +30,31 @@ struct rk_config {
     const char *print_semver;
     const char *state_dir;
     const char *net;
+    const char *pasta_binary;
+    const char *pesto_binary;
     const char *slirp4netns_binary;
     const char *slirp4netns_sandbox;
     const char *slirp4netns_seccomp;
+    const char *lxc_user_nic_binary; /**< NULL: none is where distributions put it */
+    const char *lxc_user_nic_bridge;
+    const char *vpnkit_binary; /**< taken and ignored: RootlessKit's users may pass it */
     uint32_t mtu; /**< bytes; 0 = the driver's default, replaced by it in options_parse() */
     const char *cidr;
     const char *ifname;
     bool disable_host_loopback;
+    bool ipv6;
+    bool detach_netns; /**< the command stays in the host's network namespace */
     struct cli_list copy_up;
     const char *copy_up_mode;
     const char *propagation;
     const char *port_driver;
     struct cli_list publish;
+    bool source_ip_transparent;
+    const char *source_ip_backend; /**< auto, nft, iptables */
     bool pidns, cgroupns, utsns, ipcns;
     const char *reaper;
+    const char *evacuate_cgroup2; /**< name of the cgroup, or NULL */
+    const char *subid_source;     /**< auto, dynamic, static */
 
     /* worked out */
     enum net_kind net_kind;
@@ -54,3 +73,10 @@ struct rk_config {
  */
 int options_parse(struct rk_config *config, int argc, char **argv, struct err *err);
 void options_free(struct rk_config *config);
+/** Makes @p kind the network driver, in place of NET_AUTO. */
+void options_set_network(struct rk_config *config, enum net_kind kind);
+/** The network has names of its own: a resolv.conf and a hosts file are made for it. */
+static inline bool options_has_names(const struct rk_config *config)
+{
+    return config->net_kind != NET_HOST && config->net_kind != NET_NONE;
+}

@@ -21,30 +21,26 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/child.h"
-#include "rootlesskit/dataplane.h"
 #include "rootlesskit/endpoint.h"
-#include "rootlesskit/hostfiles.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/maps.h"
-#include "rootlesskit/network/network.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/port/ports.h"
 #include "rootlesskit/resolv.h"
 #include "rootlesskit/signals.h"
 #include "rootlesskit/statedir.h"
+#include "rootlesskit/uplink.h"
 
-#define CHILD_END_WAIT_MS 5000
 #define STATUS_SIGNALLED 255 /* RootlessKit's exit status for a command that a signal ended */
 
 struct parent {
-    const struct rk_config *config;
+    struct rk_config *config;
     struct statedir state;
     struct loop loop;
-    struct loop_source signals, child, link, plane, helper, resolv;
-    int signal_fd, link_fd, child_pidfd, resolv_fd;
-    pid_t child_pid;
-    struct network network;
-    struct dataplane dataplane;
+    struct loop_source signals, child_end, link, plane, helper, resolv;
+    int signal_fd, resolv_fd;
+    struct child child;
+    struct uplink uplink;
     struct ports ports;
     struct endpoint endpoint;
     bool ending; /**< somebody asked us to end: a helper may be gone before the command */
@@ -53,21 +49,16 @@ struct parent {
     struct err failure; /**< what ended us instead */
 };
 
-static bool has_plane(const struct rk_config *config)
-{
-    return config->net_kind == NET_GATEWAY || config->port_kind == PORT_BUILTIN;
-}
-
 static int tell(struct parent *parent, enum link_op op, struct err *err)
 {
-    int r = link_send(parent->link_fd, op, 0, "");
+    int r = link_send(parent->child.link_fd, op, 0, "");
     return r < 0 ? err_set(err, -r, "the child ended during set-up") : 0;
 }
 
 /* What the child says next; its end, or a signal that asks us to end, is an error. */
 static int await_ready(struct parent *parent, struct err *err)
 {
-    struct pollfd fds[] = {{.fd = parent->link_fd, .events = POLLIN},
+    struct pollfd fds[] = {{.fd = parent->child.link_fd, .events = POLLIN},
                            {.fd = parent->signal_fd, .events = POLLIN}};
     for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
@@ -81,7 +72,7 @@ static int await_ready(struct parent *parent, struct err *err)
         fds[1].fd = -1; /* some other signal: the loop takes it, once the command runs */
     }
     struct link_message message;
-    if (link_receive(parent->link_fd, &message) < 0)
+    if (link_receive(parent->child.link_fd, &message) < 0)
         return err_set(err, EPIPE, "the child ended during set-up");
     if (message.op == LINK_FAILED)
         return err_set(err, EIO, "%s", message.text);
@@ -89,32 +80,13 @@ static int await_ready(struct parent *parent, struct err *err)
                                     : err_set(err, EPROTO, "the child gave an unexpected answer");
 }
 
-static int refresh_resolvers(struct parent *parent, struct err *err)
-{
-    if (parent->config->net_kind == NET_GATEWAY)
-        return hostfiles_send_resolvers(&parent->dataplane, err);
-    return 0;
-}
-
-static int start_network(struct parent *parent, struct err *err)
-{
-    const struct rk_config *config = parent->config;
-    int r = network_start(&parent->network, config, parent->child_pid, err);
-    if (r >= 0 && has_plane(config))
-        r = dataplane_start(&parent->dataplane, config, parent->child_pid, err);
-    if (r < 0)
-        return err_wrap(err, r, "failed to setup network %s", config->net);
-    r = refresh_resolvers(parent, err);
-    if (r >= 0 && (config->net_kind == NET_GATEWAY || config->net_kind == NET_SLIRP4NETNS))
-        r = hostfiles_write(parent->state.fd, config->dns_ip, err);
-    return r;
-}
-
 static int publish(struct parent *parent, struct err *err)
 {
     const struct rk_config *config = parent->config;
-    if (config->port_kind == PORT_BUILTIN)
-        parent->ports.plane = &parent->dataplane;
+    if (config->port_kind == PORT_BUILTIN) {
+        parent->ports.driver = &port_driver_builtin;
+        parent->ports.plane = &parent->uplink.dataplane;
+    }
     for (size_t i = 0; i < config->n_ports; i++) {
         uint32_t id;
         int r = ports_add(&parent->ports, &config->ports[i], &id, err);
@@ -128,7 +100,7 @@ static int publish(struct parent *parent, struct err *err)
 static int announce(struct parent *parent, struct err *err)
 {
     char text[16];
-    (void)str_format(text, sizeof text, "%d", parent->child_pid);
+    (void)str_format(text, sizeof text, "%d", parent->child.pid);
     int r = file_create(parent->state.fd, "child_pid", 0444, text, err);
     if (r < 0)
         return r;
@@ -136,7 +108,8 @@ static int announce(struct parent *parent, struct err *err)
     parent->endpoint.config = parent->config;
     parent->endpoint.state = &parent->state;
     parent->endpoint.ports = &parent->ports;
-    parent->endpoint.child = parent->child_pid;
+    parent->endpoint.network = &parent->uplink.network.info;
+    parent->endpoint.child = parent->child.pid;
     return endpoint_open(&parent->endpoint, err);
 }
 
@@ -145,15 +118,15 @@ static int set_up(struct parent *parent, struct err *err)
     int r = statedir_open(&parent->state, parent->config->state_dir, err);
     if (r < 0)
         return r;
-    parent->child_pid =
-        child_start(parent->config, &parent->state, &parent->link_fd, &parent->child_pidfd, err);
-    if (parent->child_pid < 0)
-        return parent->child_pid;
-    r = maps_write(parent->child_pid, err);
+    r = child_start(&parent->child, parent->config, &parent->state, err);
+    if (r >= 0)
+        r = uplink_begin(&parent->uplink, parent->config, &parent->child, err);
+    if (r >= 0)
+        r = maps_write(parent->child.pid, err);
     if (r >= 0)
         r = tell(parent, LINK_MAPPED, err);
     if (r >= 0)
-        r = start_network(parent, err);
+        r = uplink_finish(&parent->uplink, parent->config, &parent->child, &parent->state, err);
     if (r >= 0)
         r = tell(parent, LINK_NETWORK, err);
     if (r >= 0)
@@ -183,7 +156,7 @@ static void on_signal(struct loop_source *source, uint32_t events)
     if (!signals_passed_on(&info))
         return;
     parent->ending |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
-    (void)syscall(SYS_pidfd_send_signal, parent->child_pidfd, (int)info.ssi_signo, NULL, 0);
+    (void)syscall(SYS_pidfd_send_signal, parent->child.pidfd, (int)info.ssi_signo, NULL, 0);
 }
 
 static void on_link(struct loop_source *source, uint32_t events)
@@ -207,7 +180,7 @@ static void on_link(struct loop_source *source, uint32_t events)
 static void on_child(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct parent *parent = loop_owner(source, struct parent, child);
+    struct parent *parent = loop_owner(source, struct parent, child_end);
     loop_del(&parent->loop, source);
     on_link(&parent->link, 0); /* its last message, or its end */
 }
@@ -243,7 +216,7 @@ static void on_resolv(struct loop_source *source, uint32_t events)
     struct parent *parent = loop_owner(source, struct parent, resolv);
     struct err err = {0};
     resolv_drain(source->fd);
-    if (refresh_resolvers(parent, &err) < 0)
+    if (uplink_refresh_resolvers(&parent->uplink, parent->config, &err) < 0)
         cli_warning("%s", err.msg);
 }
 
@@ -261,37 +234,23 @@ static int watch_all(struct parent *parent, struct err *err)
         parent->resolv_fd = resolv_watch(err);
     int r = watch(parent, &parent->signals, parent->signal_fd, on_signal, err);
     if (r >= 0)
-        r = watch(parent, &parent->link, parent->link_fd, on_link, err);
+        r = watch(parent, &parent->link, parent->child.link_fd, on_link, err);
     if (r >= 0)
-        r = watch(parent, &parent->child, parent->child_pidfd, on_child, err);
+        r = watch(parent, &parent->child_end, parent->child.pidfd, on_child, err);
     if (r >= 0)
-        r = watch(parent, &parent->plane, parent->dataplane.pidfd, on_plane, err);
+        r = watch(parent, &parent->plane, parent->uplink.dataplane.pidfd, on_plane, err);
     if (r >= 0)
-        r = watch(parent, &parent->helper, parent->network.helper_pidfd, on_helper, err);
+        r = watch(parent, &parent->helper, parent->uplink.network.helper_pidfd, on_helper, err);
     if (r >= 0)
         r = watch(parent, &parent->resolv, parent->resolv_fd, on_resolv, err);
     return r;
 }
 
-/* Closing the link tells the child that we are through: it ends its family and itself. */
-static void end_child(struct parent *parent)
-{
-    parent->link_fd = fd_close(parent->link_fd);
-    if (parent->child_pid <= 0)
-        return;
-    struct pollfd poll_fd = {.fd = parent->child_pidfd, .events = POLLIN};
-    if (poll(&poll_fd, 1, CHILD_END_WAIT_MS) != 1)
-        (void)kill(parent->child_pid, SIGKILL);
-    (void)proc_wait(parent->child_pid);
-    parent->child_pidfd = fd_close(parent->child_pidfd);
-}
-
 static void take_down(struct parent *parent)
 {
     endpoint_close(&parent->endpoint);
-    end_child(parent);
-    dataplane_stop(&parent->dataplane);
-    network_stop(&parent->network);
+    child_end(&parent->child);
+    uplink_stop(&parent->uplink);
     /* Only if somebody killed the child were there processes left: as subreaper we have them. */
     cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     proc_kill_family(proc_fd, 1);
@@ -314,17 +273,15 @@ static int exit_status(const struct parent *parent)
     return WIFEXITED(parent->status) ? WEXITSTATUS(parent->status) : STATUS_SIGNALLED;
 }
 
-int parent_run(const struct rk_config *config)
+int parent_run(struct rk_config *config)
 {
     struct parent parent = {
         .config = config,
         .state = STATEDIR_UNSET,
         .signal_fd = -EBADF,
-        .link_fd = -EBADF,
-        .child_pidfd = -EBADF,
         .resolv_fd = -EBADF,
-        .network = NETWORK_UNSET,
-        .dataplane = DATAPLANE_UNSET,
+        .child = CHILD_UNSET,
+        .uplink = UPLINK_UNSET,
         .endpoint = ENDPOINT_UNSET,
     };
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);

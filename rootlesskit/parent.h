@@ -7,5 +7,6 @@
 
 struct rk_config;
 
-/** Runs the whole life of one instance. @return rootlesskit's exit status */
-int parent_run(const struct rk_config *config);
+/** Runs the whole life of one instance. @return rootlesskit's exit status
+ *  @param config  with --net=auto its driver is chosen on the way */
+int parent_run(struct rk_config *config);

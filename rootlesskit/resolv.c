@@ -80,11 +80,16 @@ void resolv_parse(const char *text, struct resolvers *ret)
             ret->n++;
 }
 
-int resolv_for_child(const char *host_text, struct in_addr dns, char *ret, size_t size)
+int resolv_for_child(const char *host_text, const struct in_addr *dns, size_t n_dns, char *ret,
+                     size_t size)
 {
     char shown[INET_ADDRSTRLEN];
-    (void)inet_ntop(AF_INET, &dns, shown, sizeof shown);
-    int used = str_format(ret, size, "nameserver %s\n", shown);
+    int used = 0;
+    for (size_t i = 0; i < n_dns && used >= 0; i++) {
+        (void)inet_ntop(AF_INET, &dns[i], shown, sizeof shown);
+        int n = str_format(ret + used, size - (size_t)used, "nameserver %s\n", shown);
+        used = n < 0 ? n : used + n;
+    }
     struct cursor c = cursor_of(host_text);
     const char *line;
     size_t len;

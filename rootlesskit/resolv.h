@@ -22,11 +22,12 @@ struct resolvers {
 /** Takes the nameserver lines out of @p text; lines that do not parse are skipped, as libc does. */
 void resolv_parse(const char *text, struct resolvers *ret);
 /**
- * The child's resolv.conf: the host's text with its nameserver lines replaced by one for @p dns.
+ * The child's resolv.conf: the host's text with its nameserver lines replaced by those of @p dns.
  * Search domains and options stay.
  * @return length, or -ENAMETOOLONG
  */
-int resolv_for_child(const char *host_text, struct in_addr dns, char *ret, size_t size);
+int resolv_for_child(const char *host_text, const struct in_addr *dns, size_t n_dns, char *ret,
+                     size_t size);
 /** Reads /etc/resolv.conf; a missing file reads as empty, as for libc. @return 0 or -errno */
 int resolv_read(char *ret, size_t size, struct err *err);
 /**

@@ -36,6 +36,9 @@ static int add_items(struct cli_list *list, const char *name, char *text, struct
 static int store_choice(const struct cli_option *option, const char *value, const char **field,
                         struct err *err)
 {
+    for (size_t i = 0; option->gone && option->gone[i]; i += 2)
+        if (str_equal(option->gone[i], value))
+            return err_set(err, EINVAL, "--%s=%s: %s", option->name, value, option->gone[i + 1]);
     if (option->choices && str_index(option->choices, value) < 0) {
         char known[512] = "";
         size_t used = 0;

@@ -4,12 +4,25 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/proc.h"
 
-int network_start(struct network *network, const struct rk_config *config, pid_t child,
-                  struct err *err)
+/* The drivers that take --cidr all use the same three addresses of it. */
+static void fill_info(struct network_info *info, const struct rk_config *config)
 {
+    info->child_ip = config->child_ip;
+    info->dns[0] = config->dns_ip;
+    info->n_dns = 1;
+    info->ipv6 = config->ipv6;
+}
+
+int network_start(struct network *network, const struct rk_config *config,
+                  const struct child *child, const struct statedir *state, struct err *err)
+{
+    (void)state;
+    if (options_has_names(config))
+        fill_info(&network->info, config);
     switch (config->net_kind) {
     case NET_HOST:
     case NET_GATEWAY:
@@ -18,8 +31,12 @@ int network_start(struct network *network, const struct rk_config *config, pid_t
         return network_loopback_up(child, err);
     case NET_SLIRP4NETNS:
         return network_slirp4netns(network, config, child, err);
+    case NET_PASTA:
+    case NET_LXC_USER_NIC:
+    case NET_AUTO:
+        break;
     }
-    return -EINVAL;
+    return err_set(err, EOPNOTSUPP, "no such driver");
 }
 
 void network_stop(struct network *network)

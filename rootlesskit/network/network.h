@@ -1,20 +1,35 @@
 /*
- * Network drivers: what each does once the child's namespaces are mapped.
- * One file a driver; the table in network.c is the list.
+ * Network drivers: what each does once the child's namespaces are there.
+ * One file a driver; the switch in network.c is the list.
  */
 #pragma once
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "rootlesskit/options.h"
 
-struct dataplane;
+struct child;
 struct err;
+struct statedir;
+
+#define NETWORK_DNS_MAX 3 /* MAXNS of resolv.conf(5) */
+
+/** What the child's network is like, for /v1/info and resolv.conf. */
+struct network_info {
+    struct in_addr child_ip;
+    bool dynamic_child_ip; /**< it came by DHCP and may change */
+    struct in_addr dns[NETWORK_DNS_MAX];
+    size_t n_dns;
+    bool ipv6;
+};
 
 /** A running helper program, ended with the network. pid 0 = none. */
 struct network {
+    struct network_info info;
     pid_t helper;
     int helper_pidfd;
     int helper_exit_fd; /**< closing it ends the helper, even when we are killed */
@@ -26,14 +41,16 @@ struct network {
     }
 
 /**
- * Brings up the child's network. The gateway driver's work is done by the data plane process, which
- * the parent starts; this does the rest: nothing, the loopback alone, or an external helper.
+ * Brings up the child's network with the driver of @p config->net_kind and fills in network->info.
+ * The gateway driver's work is done by the data plane process (dataplane.h); this does the rest:
+ * nothing, the loopback alone, or an external helper. Helpers find C (child->netns_fd) by the
+ * child's pid, or with --detach-netns by path or fd.
  */
-int network_start(struct network *network, const struct rk_config *config, pid_t child,
-                  struct err *err);
+int network_start(struct network *network, const struct rk_config *config,
+                  const struct child *child, const struct statedir *state, struct err *err);
 void network_stop(struct network *network);
-/** Brings up lo in the network namespace of @p child (--net=none). */
-int network_loopback_up(pid_t child, struct err *err);
+/** Brings up lo in C (--net=none). */
+int network_loopback_up(const struct child *child, struct err *err);
 /** Starts slirp4netns and waits until it is ready. */
-int network_slirp4netns(struct network *network, const struct rk_config *config, pid_t child,
-                        struct err *err);
+int network_slirp4netns(struct network *network, const struct rk_config *config,
+                        const struct child *child, struct err *err);

@@ -2,10 +2,8 @@
 #include "rootlesskit/network/network.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,15 +11,7 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/proc.h"
-#include "lib/base/str.h"
-
-static int enter(pid_t child, const char *kind, int type)
-{
-    char path[64];
-    (void)str_format(path, sizeof path, "/proc/%d/ns/%s", child, kind);
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 || setns(fd, type) < 0 ? -errno : 0;
-}
+#include "rootlesskit/child.h"
 
 static int loopback_up(void)
 {
@@ -32,17 +22,16 @@ static int loopback_up(void)
 
 /* In a process of its own, because entering a user namespace cannot be undone. Bringing lo up gives
  * it 127.0.0.1 and ::1. */
-int network_loopback_up(pid_t child, struct err *err)
+int network_loopback_up(const struct child *child, struct err *err)
 {
     pid_t pid = fork();
     if (pid < 0)
         return err_sys(err, errno, "cannot start a process");
     if (pid == 0) {
-        int r = enter(child, "user", CLONE_NEWUSER);
-        if (r >= 0)
-            r = enter(child, "net", CLONE_NEWNET);
-        if (r >= 0)
-            r = loopback_up();
+        int r =
+            setns(child->userns_fd, CLONE_NEWUSER) < 0 || setns(child->netns_fd, CLONE_NEWNET) < 0
+                ? -errno
+                : loopback_up();
         _exit(r < 0 ? -r : 0);
     }
     int status = proc_wait(pid);

@@ -12,6 +12,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "rootlesskit/child.h"
 
 #define READY_WAIT_MS 10000
 /* Where pass_fds arrive in the new process. */
@@ -29,11 +30,12 @@ static void add(struct command_line *line, const char *word)
     line->words[line->n++] = word;
 }
 
-static void build(struct command_line *line, const struct rk_config *config, pid_t child)
+static void build(struct command_line *line, const struct rk_config *config,
+                  const struct child *child)
 {
     (void)str_format(line->mtu, sizeof line->mtu, "--mtu=%u", config->mtu);
     (void)str_format(line->cidr, sizeof line->cidr, "--cidr=%s", config->cidr);
-    (void)str_format(line->pid, sizeof line->pid, "%d", child);
+    (void)str_format(line->pid, sizeof line->pid, "%d", child->pid);
     add(line, config->slirp4netns_binary);
     add(line, "--configure");
     add(line, line->mtu);
@@ -92,8 +94,8 @@ static int start(struct network *network, const struct command_line *line, int r
     return network->helper_pidfd < 0 ? err_sys(err, errno, "cannot watch %s", line->words[0]) : 0;
 }
 
-int network_slirp4netns(struct network *network, const struct rk_config *config, pid_t child,
-                        struct err *err)
+int network_slirp4netns(struct network *network, const struct rk_config *config,
+                        const struct child *child, struct err *err)
 {
     struct command_line line = {0};
     build(&line, config, child);

@@ -1,33 +1,11 @@
 #include "rootlesskit/port/ports.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/err.h"
-#include "lib/base/fd.h"
 #include "lib/base/str.h"
-#include "rootlesskit/dataplane.h"
-#include "rootlesskit/port/bind.h"
-
-#define DEFAULT_CHILD_IP "127.0.0.1" /* RootlessKit's for the builtin driver */
-
-static int target_of(const struct port_spec *spec, struct sockaddr_storage *ret, struct err *err)
-{
-    const char *ip = spec->child_ip[0] ? spec->child_ip : DEFAULT_CHILD_IP;
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(spec->child_port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(spec->child_port)};
-    *ret = (struct sockaddr_storage){0};
-    if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
-        memcpy(ret, &v4, sizeof v4);
-    else if (inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1)
-        memcpy(ret, &v6, sizeof v6);
-    else
-        return err_set(err, EINVAL, "invalid ChildIP: \"%s\"", ip);
-    return 0;
-}
 
 static int conflict_of(const struct ports *ports, const struct port_spec *spec, struct err *err)
 {
@@ -56,29 +34,26 @@ static int make_room(struct ports *ports, struct err *err)
     return 0;
 }
 
+static int check(const struct ports *ports, const struct port_spec *spec, struct err *err)
+{
+    if (!ports->driver)
+        return err_set(err, EINVAL, "no PortDriver is available");
+    int r = port_spec_check(spec, err);
+    if (r >= 0 && str_index(ports->driver->protos, spec->proto) < 0)
+        r = err_set(err, EPROTONOSUPPORT,
+                    "unsupported port protocol %s: the %s driver does not forward it", spec->proto,
+                    ports->driver->name);
+    return r < 0 ? r : conflict_of(ports, spec, err);
+}
+
 int ports_add(struct ports *ports, const struct port_spec *spec, uint32_t *ret_id, struct err *err)
 {
-    if (!ports->plane)
-        return err_set(err, EINVAL, "no PortDriver is available");
-    struct sockaddr_storage target;
-    int r = port_spec_check(spec, err);
-    if (r >= 0 && strncmp(spec->proto, "tcp", 3) != 0)
-        r = err_set(err, EPROTONOSUPPORT,
-                    "unsupported port protocol %s: the builtin driver forwards tcp, tcp4 and tcp6",
-                    spec->proto);
-    if (r >= 0)
-        r = target_of(spec, &target, err);
-    if (r >= 0)
-        r = conflict_of(ports, spec, err);
+    uint32_t id = ports->last_id + 1;
+    int r = check(ports, spec, err);
     if (r >= 0)
         r = make_room(ports, err);
-    if (r < 0)
-        return r;
-    cleanup_close int listen_fd = port_bind(spec, err);
-    if (listen_fd < 0)
-        return listen_fd;
-    uint32_t id = ports->last_id + 1;
-    r = dataplane_add_port(ports->plane, id, listen_fd, &target, err);
+    if (r >= 0)
+        r = ports->driver->add(ports, id, spec, err);
     if (r < 0)
         return r;
     ports->last_id = id;
@@ -89,15 +64,16 @@ int ports_add(struct ports *ports, const struct port_spec *spec, uint32_t *ret_i
 
 int ports_remove(struct ports *ports, uint32_t id, struct err *err)
 {
-    if (!ports->plane)
+    if (!ports->driver)
         return err_set(err, EINVAL, "no PortDriver is available");
     for (uint32_t i = 0; i < ports->n; i++) {
-        if (ports->list[i].id != id)
+        struct port *port = &ports->list[i];
+        if (port->id != id)
             continue;
-        int r = dataplane_remove_port(ports->plane, id, err);
+        int r = ports->driver->remove(ports, id, &port->spec, err);
         if (r < 0)
             return r;
-        memmove(&ports->list[i], &ports->list[i + 1], (ports->n - i - 1) * sizeof ports->list[0]);
+        memmove(port, port + 1, (ports->n - i - 1) * sizeof *port);
         ports->n--;
         return 0;
     }

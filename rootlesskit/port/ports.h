@@ -1,15 +1,17 @@
 /*
- * The published ports of the parent: binds the host side, hands it to the data plane, keeps the
- * list. Ids count up from 1 and are never used twice.
+ * The published ports of the parent: the list, over the port driver in use, one file a driver.
+ * Ids count up from 1 and are never used twice.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rootlesskit/port/spec.h"
 
 struct dataplane;
 struct err;
+struct ports;
 
 struct port {
     uint32_t id;
@@ -19,11 +21,25 @@ struct port {
 /** Enough for every port of two addresses; bounds what an API client can make us keep. */
 #define PORTS_MAX 131072
 
+/** What a port driver does. The spec is checked and in conflict with no other. */
+struct port_driver {
+    const char *name;
+    const char *const *protos; /**< NULL-ended: those it forwards */
+    bool disallow_loopback_child_ip;
+    /** Publishes it as @p id. @return 0 or -errno with a message */
+    int (*add)(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err);
+    int (*remove)(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err);
+};
+
+/** A socket of the host's each, served by the data plane process (ports->plane). */
+extern const struct port_driver port_driver_builtin;
+
 struct ports {
     struct port *list; /**< sorted by id */
     uint32_t n, room;
     uint32_t last_id;
-    struct dataplane *plane; /**< NULL: no port driver */
+    const struct port_driver *driver; /**< NULL: none */
+    struct dataplane *plane;          /**< of the builtin driver */
 };
 
 /** @return 0 and the id; -errno with a message (in use, privileged, invalid, no port driver) */

@@ -47,7 +47,7 @@ START_TEST(child_keeps_search_and_options)
     char text[512];
     int n = resolv_for_child("# made by hand\nnameserver 192.0.2.1\nsearch example.org\n"
                              "options ndots:2\nnameserver 2001:db8::1",
-                             dns, text, sizeof text);
+                             &dns, 1, text, sizeof text);
     ck_assert_int_eq(n, (int)strlen(text));
     ck_assert_str_eq(text, "nameserver 10.0.2.3\nsearch example.org\noptions ndots:2\n");
 }
@@ -57,7 +57,7 @@ START_TEST(too_long_is_refused)
 {
     char text[32];
     ck_assert_int_lt(resolv_for_child("search a-name-that-is-rather-long.example\n",
-                                      (struct in_addr){0}, text, sizeof text),
+                                      &(struct in_addr){0}, 1, text, sizeof text),
                      0);
 }
 END_TEST

@@ -25,7 +25,7 @@ kit "no command" "no command specified"
 kit "unknown option" "unknown option --nosuch" --nosuch true
 kit "abbreviation" "unknown option --pid " --pid true
 kit "missing value" "--state-dir needs a value" --state-dir
-kit "unknown network" 'unknown value "vde".*host, none, slirp4netns, gateway' --net=vde true
+kit "unknown network" 'unknown value "vde".*host, none, gateway' --net=vde true
 kit "bad flag value" "neither true nor false" --pidns=maybe true
 kit "mtu too large" "65522 is out of range" --net=gateway --mtu=65522 true
 kit "mtu no number" "whole number" --net=gateway --mtu=1k true
@@ -77,10 +77,10 @@ setcap -r "$bin/newuidmap"
 refused "newuidmap without its capability" "failed to setup UID/GID map: newuidmap" rootlesskit true
 setcap cap_setuid+ep "$bin/newuidmap"
 refused "no_new_privs" "no_new_privs is set" setpriv --no-new-privs rootlesskit true
-kit "no slirp4netns" "no-slirp: not found" --net=slirp4netns --slirp4netns-binary=no-slirp true
+kit "no slirp4netns" "no-slirp: not found" --net=slirp4netns --disable-host-loopback --slirp4netns-binary=no-slirp true
 if [ -e /dev/net/tun ]; then
     chmod 600 /dev/net/tun
-    kit "tun closed" "/dev/net/tun; make it open to users with: sudo chmod 0666" --net=gateway true
+    kit "tun closed" "/dev/net/tun; make it open to users with: sudo chmod 0666" --net=gateway --disable-host-loopback true
     chmod 666 /dev/net/tun
 fi
 make_kit_user poor none

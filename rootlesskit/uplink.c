@@ -1,0 +1,102 @@
+#include "rootlesskit/uplink.h"
+
+#include "lib/base/err.h"
+#include "lib/cli/cli.h"
+#include "rootlesskit/child.h"
+#include "rootlesskit/hostfiles.h"
+#include "rootlesskit/options.h"
+#include "rootlesskit/statedir.h"
+
+static bool has_plane(const struct rk_config *config)
+{
+    return config->net_kind == NET_GATEWAY || config->port_kind == PORT_BUILTIN;
+}
+
+/* What --net=auto may take, best first, ended by NET_AUTO: a port driver may leave but one. */
+static const enum net_kind *candidates(const struct rk_config *config)
+{
+    static const enum net_kind any[] = {NET_GATEWAY, NET_PASTA, NET_SLIRP4NETNS, NET_AUTO};
+    static const enum net_kind pasta[] = {NET_PASTA, NET_AUTO};
+    static const enum net_kind slirp4netns[] = {NET_SLIRP4NETNS, NET_AUTO};
+    switch (config->port_kind) {
+    case PORT_NONE:
+    case PORT_BUILTIN:
+        return any;
+    case PORT_IMPLICIT:
+    case PORT_PESTO:
+        return pasta;
+    case PORT_SLIRP4NETNS:
+        return slirp4netns;
+    }
+    return any;
+}
+
+static int start_plane(struct uplink *uplink, const struct rk_config *config,
+                       const struct child *child, struct err *err)
+{
+    return has_plane(config) ? dataplane_start(&uplink->dataplane, config, child, err) : 0;
+}
+
+int uplink_begin(struct uplink *uplink, struct rk_config *config, const struct child *child,
+                 struct err *err)
+{
+    if (config->net_kind == NET_AUTO)
+        return 0;
+    return start_plane(uplink, config, child, err);
+}
+
+static int start_driver(struct uplink *uplink, const struct rk_config *config,
+                        const struct child *child, const struct statedir *state, struct err *err)
+{
+    int r = network_start(&uplink->network, config, child, state, err);
+    if (r >= 0 && has_plane(config))
+        r = dataplane_wait(&uplink->dataplane, err);
+    return r;
+}
+
+static int choose(struct uplink *uplink, struct rk_config *config, const struct child *child,
+                  const struct statedir *state, struct err *err)
+{
+    int r = -EOPNOTSUPP;
+    for (const enum net_kind *kind = candidates(config); *kind != NET_AUTO; kind++) {
+        options_set_network(config, *kind);
+        r = start_plane(uplink, config, child, err);
+        if (r >= 0)
+            r = start_driver(uplink, config, child, state, err);
+        if (r >= 0) {
+            cli_debug("--net=auto: %s", config->net);
+            return 0;
+        }
+        uplink_stop(uplink);
+        cli_warning("--net=auto: %s does not work here: %s", config->net, err->msg);
+    }
+    return err_set(err, -r,
+                   "none of the drivers of --net=auto works here; rootless-setup check "
+                   "finds the causes");
+}
+
+int uplink_finish(struct uplink *uplink, struct rk_config *config, const struct child *child,
+                  const struct statedir *state, struct err *err)
+{
+    bool open = config->net_kind == NET_AUTO;
+    int r = open ? choose(uplink, config, child, state, err)
+                 : start_driver(uplink, config, child, state, err);
+    if (r < 0)
+        return err_wrap(err, r, "failed to setup network %s", open ? "auto" : config->net);
+    r = uplink_refresh_resolvers(uplink, config, err);
+    const struct network_info *info = &uplink->network.info;
+    if (r >= 0 && options_has_names(config))
+        r = hostfiles_write(state->fd, info->dns, info->n_dns, err);
+    return r;
+}
+
+int uplink_refresh_resolvers(struct uplink *uplink, const struct rk_config *config, struct err *err)
+{
+    return config->net_kind == NET_GATEWAY ? hostfiles_send_resolvers(&uplink->dataplane, err) : 0;
+}
+
+void uplink_stop(struct uplink *uplink)
+{
+    dataplane_stop(&uplink->dataplane);
+    network_stop(&uplink->network);
+}
