@@ -12,13 +12,29 @@ run as_user rootlesskit --copy-up=/etc --copy-up=/run sh -c '
     stat -f -c %T /etc && cat /etc/passwd >/dev/null && echo new >/etc/rltest && rm -f /etc/hostname &&
     mkdir /run/rltest && readlink /etc/passwd'
 is "a copied-up /etc can be written" "$rc" 0
-like "it is a tmpfs of links to the original" "$(echo "$out" | tr '\n' ' ')" '^tmpfs \.ro[^/]*/passwd'
+like "it is a tmpfs of links to the original" "$(echo "$out" | tr '\n' ' ')" '^tmpfs \.ro[^/]*/etc/passwd'
 ok "nothing of it reached the host" test ! -e /etc/rltest -a ! -e /run/rltest
 ln -s /nowhere/else "$home/link"
 install -d -o "$uid" "$home/dir" -m 750
 ln -s ../target "$home/dir/relative"
 run as_user rootlesskit --copy-up="$home/dir" sh -c "readlink $home/dir/relative; stat -c %a $home/dir"
 is "top-level links are copied, the mode is kept" "$(echo "$out" | tr '\n' ' ')" "../target 750 "
+# Links that leave the copied-up directory from below (RootlessKit issue 225).
+install -d -o "$uid" "$home/dir/deep/er" "$home/beside"
+echo beside >"$home/beside/file"
+echo within >"$home/dir/within"
+ln -s ../../../beside/file "$home/dir/deep/er/out"
+ln -s ../../within "$home/dir/deep/er/in"
+ln -s "$(realpath -m --relative-to="$home/dir/deep/er" /etc/passwd)" "$home/dir/deep/er/far"
+run as_user rootlesskit --copy-up="$home/dir/" sh -c "cd $home/dir/deep/er && cat out in && cmp far /etc/passwd && readlink -f out"
+is "relative links of its sub-directories lead where they did" "$out" "beside"$'\n'"within"$'\n'"$home/beside/file"
+run as_user rootlesskit --copy-up=/etc --copy-up=/run --copy-up=/var/lib --copy-up="$home" sh -c '
+    find -L /etc/ssl/certs -type l | wc -l; find -L /etc/alternatives/ -type l | wc -l; stat -f -c %T /var/lib'
+is "no link of the certificates dangles" "$(echo "$out" | sed -n 1p)" "$(find -L /etc/ssl/certs -type l | wc -l)"
+is "nor of the alternatives" "$(echo "$out" | sed -n 2p)" "$(find -L /etc/alternatives/ -type l | wc -l)"
+is "a directory deeper down works too" "$(echo "$out" | sed -n 3p)" tmpfs
+run as_user rootlesskit --copy-up=/etc --copy-up=/run sh -c 'ln -s x /run/rltest; rm -f /etc/passwd /run/rltest && test ! -e /etc/passwd'
+is "its entries can be removed" "$rc" 0
 run as_user rootlesskit --copy-up=/tmp sh -c 'touch /tmp/x && ls /tmp/x'
 is "/tmp can be copied up too" "$out" "/tmp/x"
 
