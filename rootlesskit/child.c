@@ -21,6 +21,7 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
+#include "rootlesskit/cgroup.h"
 #include "rootlesskit/copyup.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/mounts.h"
@@ -68,6 +69,8 @@ static int set_up_mounts(const struct rk_config *config, const struct statedir *
         r = copyup_dir(config->copy_up.items[i], err);
     if (r >= 0 && config->net_kind != NET_HOST && !config->detach_netns && mounts_sys(err) < 0)
         cli_warning("%s", err->msg);
+    if (r >= 0 && config->evacuate_cgroup2 && cgroup_mount(err) < 0)
+        cli_warning("--evacuate-cgroup2: %s", err->msg);
     return r;
 }
 

@@ -12,6 +12,8 @@
 #include "lib/base/str.h"
 #include "rootlesskit/statedir.h"
 
+#define TARGET_MAX (PATH_MAX + sizeof NETNS_FILE + 1)
+
 /* A thread has a network namespace of its own, and leaves it when it ends. */
 static void *make(void *arg)
 {
@@ -34,12 +36,24 @@ int netns_make(struct err *err)
     return fd < 0 ? err_sys(err, -fd, "cannot make a network namespace") : fd;
 }
 
+static void target_of(const struct statedir *state, char *ret, size_t size)
+{
+    (void)str_format(ret, size, "%s/" NETNS_FILE, state->path);
+}
+
 int netns_mount(const struct statedir *state, int netns_fd, struct err *err)
 {
-    char source[64], target[PATH_MAX + sizeof NETNS_FILE + 1];
+    char source[64], target[TARGET_MAX];
     (void)str_format(source, sizeof source, "/proc/self/fd/%d", netns_fd);
-    (void)str_format(target, sizeof target, "%s/" NETNS_FILE, state->path);
+    target_of(state, target, sizeof target);
     if (mount(source, target, NULL, MS_BIND, NULL) < 0)
         return err_sys(err, errno, "cannot mount the network namespace on %s", target);
     return 0;
+}
+
+void netns_unmount(const struct statedir *state)
+{
+    char target[TARGET_MAX];
+    target_of(state, target, sizeof target);
+    (void)umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
 }

@@ -14,3 +14,5 @@ struct statedir;
 int netns_make(struct err *err);
 /** Mounts @p netns_fd over the state directory's (existing) file. @return 0 or -errno */
 int netns_mount(const struct statedir *state, int netns_fd, struct err *err);
+/** Takes the mount away again: until then the child, which sees it, cannot remove the file. */
+void netns_unmount(const struct statedir *state);

@@ -64,7 +64,8 @@ struct rk_config {
     uint8_t prefix;
     struct port_spec *ports; /**< n_ports of them; owned */
     size_t n_ports;
-    char **command; /**< NULL-ended, within argv */
+    unsigned n_sockets; /**< passed to us for the command (activation.h), fds 3 and up */
+    char **command;     /**< NULL-ended, within argv */
 };
 
 /**

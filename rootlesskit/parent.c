@@ -20,6 +20,8 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
+#include "rootlesskit/activation.h"
+#include "rootlesskit/cgroup.h"
 #include "rootlesskit/child.h"
 #include "rootlesskit/endpoint.h"
 #include "rootlesskit/link.h"
@@ -113,16 +115,28 @@ static int announce(struct parent *parent, struct err *err)
     return endpoint_open(&parent->endpoint, err);
 }
 
+/* Without its own cgroup a container runtime still works: a failure is only told. */
+static void evacuate(const struct parent *parent)
+{
+    struct err err = {0};
+    const char *name = parent->config->evacuate_cgroup2;
+    if (name && cgroup_evacuate(name, &err) < 0)
+        cli_warning("--evacuate-cgroup2=%s: %s", name, err.msg);
+}
+
 static int set_up(struct parent *parent, struct err *err)
 {
     int r = statedir_open(&parent->state, parent->config->state_dir, err);
     if (r < 0)
         return r;
     r = child_start(&parent->child, parent->config, &parent->state, err);
+    activation_close(parent->config->n_sockets);
     if (r >= 0)
         r = uplink_begin(&parent->uplink, parent->config, &parent->child, err);
     if (r >= 0)
         r = maps_write(parent->child.pid, err);
+    if (r >= 0)
+        evacuate(parent);
     if (r >= 0)
         r = tell(parent, LINK_MAPPED, err);
     if (r >= 0)

@@ -20,7 +20,9 @@
 #include "lib/base/loop.h"
 #include "lib/base/proc.h"
 #include "lib/cli/cli.h"
+#include "rootlesskit/activation.h"
 #include "rootlesskit/link.h"
+#include "rootlesskit/netns.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/signals.h"
 #include "rootlesskit/statedir.h"
@@ -37,13 +39,17 @@ struct supervisor {
 };
 
 /* In the new process: as the shell would start it, and gone when the supervisor dies. */
-static void exec_command(char **command, int report)
+static void exec_command(const struct rk_config *config, int report)
 {
+    char **command = config->command;
     signals_restore();
     (void)umask(cli_inherited_umask());
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execvp(command[0], command);
-    int code = errno;
+    int code = config->n_sockets > 0 ? -activation_hand_on() : 0;
+    if (code == 0) {
+        (void)execvp(command[0], command);
+        code = errno;
+    }
     (void)!write(report, &code, sizeof code);
     _exit(EXIT_FAILURE);
 }
@@ -57,15 +63,17 @@ static int describe_exec(const char *name, int code, struct err *err)
     return err_sys(err, code, "command [%s] exited: exec: \"%s\"", name, name);
 }
 
-static int start_command(struct supervisor *sup, char **command, struct err *err)
+static int start_command(struct supervisor *sup, const struct rk_config *config, struct err *err)
 {
+    char **command = config->command;
     int report[2];
     if (pipe2(report, O_CLOEXEC) < 0)
         return err_sys(err, errno, "cannot make a pipe");
     sup->command = fork();
     if (sup->command == 0)
-        exec_command(command, report[1]);
+        exec_command(config, report[1]);
     int code = errno;
+    activation_close(config->n_sockets);
     fd_close(report[1]);
     if (sup->command < 0) {
         fd_close(report[0]);
@@ -131,7 +139,7 @@ int supervise_run(const struct rk_config *config, struct statedir *state, int li
     if (r >= 0)
         r = watch(&sup, signal_fd, link, &err);
     if (r >= 0)
-        r = start_command(&sup, config->command, &err);
+        r = start_command(&sup, config, &err);
     if (r >= 0)
         r = loop_run(&sup.loop, &err);
     loop_fini(&sup.loop);
@@ -141,6 +149,7 @@ int supervise_run(const struct rk_config *config, struct statedir *state, int li
     if (!config->pidns)
         proc_kill_family(proc_fd, 0);
     if (sup.parent_gone) {
+        netns_unmount(state);
         statedir_remove(state);
         return EXIT_FAILURE;
     }
