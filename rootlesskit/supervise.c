@@ -16,7 +16,6 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
-#include "lib/base/file.h"
 #include "lib/base/loop.h"
 #include "lib/base/proc.h"
 #include "lib/cli/cli.h"
@@ -38,20 +37,17 @@ struct supervisor {
     int status;
 };
 
-/* In the new process: as the shell would start it, and gone when the supervisor dies. */
-static void exec_command(const struct rk_config *config, int report)
+/* In the new process: as the shell would start it, and gone when the supervisor dies.
+ * @return errno: it could not */
+static int exec_command(const struct rk_config *config)
 {
-    char **command = config->command;
     signals_restore();
     (void)umask(cli_inherited_umask());
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int code = config->n_sockets > 0 ? -activation_hand_on() : 0;
-    if (code == 0) {
-        (void)execvp(command[0], command);
-        code = errno;
-    }
-    (void)!write(report, &code, sizeof code);
-    _exit(EXIT_FAILURE);
+    if (config->n_sockets > 0 && activation_hand_on() < 0)
+        return ENOMEM;
+    (void)execvp(config->command[0], config->command);
+    return errno;
 }
 
 static int describe_exec(const char *name, int code, struct err *err)
@@ -63,25 +59,21 @@ static int describe_exec(const char *name, int code, struct err *err)
     return err_sys(err, code, "command [%s] exited: exec: \"%s\"", name, name);
 }
 
+/* By vfork(2), as proc_start(): our memory is not copied for a process that is about to exec. */
 static int start_command(struct supervisor *sup, const struct rk_config *config, struct err *err)
 {
-    char **command = config->command;
-    int report[2];
-    if (pipe2(report, O_CLOEXEC) < 0)
-        return err_sys(err, errno, "cannot make a pipe");
-    sup->command = fork();
-    if (sup->command == 0)
-        exec_command(config, report[1]);
-    int code = errno;
-    activation_close(config->n_sockets);
-    fd_close(report[1]);
-    if (sup->command < 0) {
-        fd_close(report[0]);
-        return err_sys(err, code, "cannot start %s", command[0]);
+    const char *name = config->command[0];
+    volatile int failure = 0;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        failure = exec_command(config);
+        _exit(EXIT_FAILURE);
     }
-    ssize_t n = file_read_full(report[0], &code, sizeof code);
-    fd_close(report[0]);
-    return n == (ssize_t)sizeof code ? describe_exec(command[0], code, err) : 0;
+    if (pid < 0)
+        return err_sys(err, errno, "cannot start %s", name);
+    sup->command = pid;
+    activation_close(config->n_sockets);
+    return failure == 0 ? 0 : describe_exec(name, failure, err);
 }
 
 static void reap(struct supervisor *sup)
