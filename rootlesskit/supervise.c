@@ -37,17 +37,17 @@ struct supervisor {
     int status;
 };
 
-/* In the new process: as the shell would start it, and gone when the supervisor dies.
- * @return errno: it could not */
-static int exec_command(const struct rk_config *config)
+/* In the new process: as the shell would start it, and gone when the supervisor dies. */
+static int exec_command(void *arg)
 {
+    const struct rk_config *config = *(const struct rk_config *const *)arg;
     signals_restore();
     (void)umask(cli_inherited_umask());
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (config->n_sockets > 0 && activation_hand_on() < 0)
-        return ENOMEM;
+        return -ENOMEM;
     (void)execvp(config->command[0], config->command);
-    return errno;
+    return -errno;
 }
 
 static int describe_exec(const char *name, int code, struct err *err)
@@ -59,21 +59,14 @@ static int describe_exec(const char *name, int code, struct err *err)
     return err_sys(err, code, "command [%s] exited: exec: \"%s\"", name, name);
 }
 
-/* By vfork(2), as proc_start(): our memory is not copied for a process that is about to exec. */
 static int start_command(struct supervisor *sup, const struct rk_config *config, struct err *err)
 {
-    const char *name = config->command[0];
-    volatile int failure = 0;
-    pid_t pid = vfork();
-    if (pid == 0) {
-        failure = exec_command(config);
-        _exit(EXIT_FAILURE);
-    }
+    pid_t pid = proc_exec(exec_command, &config);
     if (pid < 0)
-        return err_sys(err, errno, "cannot start %s", name);
+        return describe_exec(config->command[0], -pid, err);
     sup->command = pid;
     activation_close(config->n_sockets);
-    return failure == 0 ? 0 : describe_exec(name, failure, err);
+    return 0;
 }
 
 static void reap(struct supervisor *sup)

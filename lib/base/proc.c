@@ -88,27 +88,47 @@ static int place_all(const struct proc_spec *spec, int null)
     return r < 0 ? r : place_passed(spec);
 }
 
-/* Runs in the new process: the named fds in their places, the rest close-on-exec, then exec.
- * @return -errno: it is still our program */
-static int become(const struct proc_spec *spec, const char *path, pid_t parent)
+struct start {
+    const struct proc_spec *spec;
+    const char *path;
+    pid_t parent;
+};
+
+/* Runs in the new process: the named fds in their places, the rest close-on-exec, then exec. */
+static int become(void *arg)
 {
+    const struct start *start = arg;
+    const struct proc_spec *spec = start->spec;
     reset_signals();
     if (spec->own_group)
         (void)setpgid(0, 0);
     if (spec->die_with_parent) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
+        if (getppid() != start->parent)
             return -ESRCH;
     }
     int r = place_all(spec, open("/dev/null", O_RDWR | O_CLOEXEC));
     if (r < 0)
         return r;
-    execve(path, (char *const *)(size_t)spec->argv, spec->envp ? spec->envp : environ);
+    execve(start->path, (char *const *)(size_t)spec->argv, spec->envp ? spec->envp : environ);
     return -errno;
 }
 
-/* vfork(2): to copy a process that is about to exec costs twenty times as much. Until then it runs
- * in our memory while we stand still; it only makes system calls and never returns from here. */
+pid_t proc_exec(int (*fn)(void *arg), void *arg)
+{
+    volatile int failure = 0; /* written by the new process, in our memory */
+    pid_t pid = vfork();      // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+    if (pid == 0) {
+        failure = fn(arg);
+        _exit(127);
+    }
+    if (pid < 0)
+        return -errno;
+    if (failure < 0)
+        (void)proc_wait(pid);
+    return failure < 0 ? failure : pid;
+}
+
 pid_t proc_start(const struct proc_spec *spec, struct err *err)
 {
     char path[4096];
@@ -116,20 +136,9 @@ pid_t proc_start(const struct proc_spec *spec, struct err *err)
     if (r < 0)
         return err_set(err, -r, "%s: not found or not executable%s", spec->argv[0],
                        strchr(spec->argv[0], '/') ? "" : " in $PATH");
-    pid_t self = getpid();
-    volatile int failure = 0;
-    pid_t pid = vfork();
-    if (pid == 0) {
-        failure = become(spec, path, self);
-        _exit(127);
-    }
-    if (pid < 0)
-        return err_sys(err, errno, "cannot start %s", spec->argv[0]);
-    if (failure < 0) {
-        (void)proc_wait(pid);
-        return err_sys(err, -failure, "cannot execute %s", path);
-    }
-    return pid;
+    struct start start = {.spec = spec, .path = path, .parent = getpid()};
+    pid_t pid = proc_exec(become, &start);
+    return pid < 0 ? err_sys(err, -pid, "cannot execute %s", path) : pid;
 }
 
 int proc_wait(pid_t pid)

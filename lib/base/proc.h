@@ -24,6 +24,13 @@ struct proc_spec {
 };
 
 /**
+ * Runs @p fn in a new process, which shares our memory, while we stand still, until it execs
+ * (vfork(2)): to copy a process that is about to exec takes fifty times as long.
+ * @param fn  only makes system calls, and execs or returns -errno
+ * @return pid (the caller waits for it), or -errno, also @p fn's
+ */
+pid_t proc_exec(int (*fn)(void *arg), void *arg);
+/**
  * Starts a process; every other fd of the caller is closed in it, signals are unblocked and
  * default.
  * @return pid (the caller waits for it), or -errno: ENOENT when the program is not found

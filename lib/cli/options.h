@@ -36,8 +36,8 @@ struct cli_option {
     const char *value;          /**< how --help names the value: "DIR"; NULL for a flag */
     const char *help;           /**< one line; a default is written here: "MTU (default: 65520)" */
     const char *const *choices; /**< NULL-ended list a CLI_STRING must be from, or NULL */
-    const char *const *gone;    /**< NULL-ended pairs: a choice that is no more, what to do instead */
-    uint32_t min, max;          /**< CLI_U32 only */
+    const char *const *gone; /**< NULL-ended pairs: a choice that is no more, what to do instead */
+    uint32_t min, max;       /**< CLI_U32 only */
 };
 
 struct cli_program {
