@@ -23,13 +23,14 @@ send sh -c "echo U""P; exec sleep 100"\n
 await UP
 send \x03
 await \[130\]>
-send sh -c "echo U""P; exec sleep 100"\n
+send sh -c "trap '"'"'echo GO""ES'"'"' CONT; echo U""P; while :; do sleep 0.1; done"\n
 await UP
 send \x1a
 await \[148\]>
-send kill -KILL %1; wait %1; echo DO""NE\n
-await DONE
-await \[0\]>
+send fg\n
+await GOES
+send \x03
+await \[130\]>
 send exit 7\n' rootlesskit $options "${shell[@]}"
     is "a shell with job control: Ctrl-C, Ctrl-Z, exit status (${options:-alone})" "$rc" 7
     unlike "it has its terminal (${options:-alone})" "$out" "cannot set terminal|no job control|never came"
