@@ -12,8 +12,9 @@ import tempfile
 import time
 
 from measure import SYSTEM_PATH, peer_path, rotate
+from rows import memory
 
-NAMES = ("startup", "outbound", "published")
+NAMES = ("startup", "memory", "outbound", "published")
 USER = "rlbench"
 TUN = "/dev/net/tun"
 CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
@@ -45,6 +46,7 @@ class Instance:
 
     def __init__(self, side, mtu, publish=None):
         self.state = tempfile.mkdtemp(prefix="rlbench-")
+        self.binary = side.binary
         words = [f"--state-dir={self.state}", f"--net={side.net}", f"--mtu={mtu}", "--copy-up=/etc"]
         if publish:
             words += ["--port-driver=builtin", f"--publish=127.0.0.1:{publish}:{publish}/tcp"]
@@ -130,6 +132,21 @@ class Rows:
             self.add(name, figures, "ms", target, self.peer.name, "less",
                      {"ours": " ".join(self.ours.command(*ours)),
                       self.peer.name: " ".join(self.peer.command(*peer))})
+
+    def memory(self):
+        """Not alternated: the figure is a state, not a duration."""
+        idle, loaded = {}, {}
+        for side in (self.ours, self.peer):
+            instance = Instance(side, 65520, free_port())
+            idle[side.name] = [memory.settled(instance.process.pid)]
+            load = memory.Load(instance, 20000 + 1000 * len(idle))
+            loaded[side.name] = [memory.settled(instance.process.pid)]
+            load.close()
+            instance.close()
+        commands = {"each": "Pss of /proc/PID/smaps_rollup, summed over the instance's processes"}
+        self.add("idle memory, network + port", idle, "MiB", "<= 0.12", self.peer.name, "less", commands)
+        self.add(f"memory, {memory.CONNECTIONS} connections, {memory.PORTS} ports", loaded, "MiB", "<= 0.20",
+                 self.peer.name, "less", commands)
 
     def outbound(self):
         for mtu, raw_target, peer_target in ((65520, ">= 0.75", ">= 3.5"), (1500, ">= 0.70", ">= 20")):

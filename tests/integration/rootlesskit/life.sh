@@ -123,10 +123,23 @@ failed=0
 for p in "${pids[@]}"; do wait "$p" || failed=$((failed + 1)); done
 is "20 instances with a network side by side" "$failed" 0
 is "each with its own interface" "$(cat "$work"/many* | grep -c 10.0.2.100)" 20
+# One state directory for all of them, as a service that restarts has; killed every tenth time.
+mounts=$(wc -l </proc/self/mountinfo)
 failed=0
-for _ in $(seq 30); do as_user rootlesskit --net=gateway --copy-up=/etc true || failed=$((failed + 1)); done
-is "30 in a row" "$failed" 0
-is "leave no process" "$(family)" ""
+for i in $(seq 200); do
+    if [ $((i % 10)) -eq 0 ]; then
+        start_kit --net=gateway --copy-up=/etc --port-driver=builtin --publish="127.0.0.1:$port:80/tcp" sleep 1000
+        [ -e "$state/api.sock" ] || failed=$((failed + 1))
+        kill -KILL "$kit"
+        wait "$kit" 2>/dev/null || true
+    else
+        as_user rootlesskit --state-dir="$runtime/kit" --net=gateway --copy-up=/etc --port-driver=builtin \
+            --publish="127.0.0.1:$port:80/tcp" true 2>/dev/null || failed=$((failed + 1))
+    fi
+done
+is "200 in a row, on one state directory and one port" "$failed" 0
+ok "leave no process" wait_for 5 family_gone
+is "no mount" "$(wc -l </proc/self/mountinfo)" "$mounts"
 is "no state directory" "$(state_dirs)" ""
 is "and no namespace" "$(namespaces)" "$before"
 done_testing

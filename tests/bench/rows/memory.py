@@ -1,0 +1,77 @@
+"""Memory of a running instance: PSS summed over its processes, without the command's own."""
+import os
+import socket
+import subprocess
+import time
+
+PORTS, CONNECTIONS = 100, 1000
+# Holds what it accepts, on every port; one line on stdout when it listens.
+HOLDER = """
+import select, socket, sys
+poll, held = select.epoll(), {}
+for port in map(int, sys.argv[1:]):
+    s = socket.create_server(("127.0.0.1", port), backlog=512)
+    held[s.fileno()] = s
+    poll.register(s, select.EPOLLIN)
+print("up", flush=True)
+while True:
+    for fd, _ in poll.poll():
+        c = held[fd].accept()[0]
+        c.send(b"x")
+        held[-c.fileno()] = c
+"""
+
+
+def family(pid):
+    """The process and all below it."""
+    found = [pid]
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
+            for child in f.read().split():
+                found += family(int(child))
+    return found
+
+
+def pss(pid):
+    """MiB of the instance whose parent process is pid."""
+    total = 0
+    for process in family(pid):
+        with open(f"/proc/{process}/comm", encoding="ascii") as f:
+            if f.read().strip() == "sleep":
+                continue
+        with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as f:
+            total += sum(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+    return total / 1024
+
+
+class Load:
+    """PORTS published ports, and CONNECTIONS open through them."""
+
+    def __init__(self, instance, first):
+        ports = [first + i for i in range(PORTS)]
+        specs = [f"127.0.0.1:{port}:{port}/tcp" for port in ports]
+        ctl = os.path.join(os.path.dirname(instance.binary), "rootlessctl")
+        subprocess.run([ctl, "--socket", os.path.join(instance.state, "api.sock"), "add-ports", *specs],
+                       stdout=subprocess.DEVNULL, check=True)
+        self.holder = subprocess.Popen(instance.enter("python3", "-c", HOLDER, *map(str, ports)),
+                                       stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.clients = []
+        for i in range(CONNECTIONS):
+            client = socket.create_connection(("127.0.0.1", ports[i % PORTS]), timeout=20)
+            client.recv(1)
+            self.clients.append(client)
+        time.sleep(0.5)
+
+    def close(self):
+        for client in self.clients:
+            client.close()
+        self.holder.terminate()
+        self.holder.wait()
+
+
+def settled(pid):
+    """PSS once what only a request needed has ended (the API's process)."""
+    time.sleep(12)
+    return pss(pid)
+
