@@ -29,6 +29,7 @@
 #include "rootlesskit/options.h"
 #include "rootlesskit/statedir.h"
 #include "rootlesskit/supervise.h"
+#include "rootlesskit/userns.h"
 
 #define END_WAIT_MS 5000
 
@@ -159,19 +160,8 @@ static uint64_t clone_flags(const struct rk_config *config)
 
 static int explain_clone(int code, struct err *err)
 {
-    const char *cause = "";
-    if (code == EPERM)
-        cause = " (user namespaces are switched off for unprivileged users, or a sandbox around "
-                "this process forbids them)";
-    else if (code == ENOSPC)
-        cause = " (user.max_user_namespaces or the nesting depth is exhausted)";
-    else if (code == EACCES)
-        cause = " (a security module such as AppArmor or SELinux forbids it)";
-    else if (code == EINVAL)
-        cause = " (this kernel lacks one of the namespaces)";
-    return err_set(err, code,
-                   "failed to start the child: %s%s; rootless-setup check finds the cause",
-                   strerror(code), cause);
+    cleanup_close int proc_sys_fd = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return userns_explain(proc_sys_fd, code, err);
 }
 
 static int clone_child(struct child *child, const struct rk_config *config, struct statedir *state,

@@ -68,6 +68,10 @@ else
 fi
 
 # Missing pieces.
+# A limit of zero, as an administrator sets it; here for the namespaces inside one of the user's own.
+# shellcheck disable=SC2016 # for the shell inside
+refused "user namespaces off" "max_user_namespaces is 0.*sysctl -w" \
+    unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; exec rootlesskit true'
 chmod 000 "$bin/newuidmap"
 env_user+=("PATH=$bin:/nowhere")
 refused "no newuidmap" "newuidmap is not in .PATH: install it" "$bin/rootlesskit" /bin/true
