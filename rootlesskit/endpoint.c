@@ -43,6 +43,8 @@ static void fill_info(const struct endpoint *endpoint, struct control_info *info
         (void)str_copy(info->network_driver, sizeof info->network_driver, config->net);
     if (options_has_names(config))
         show_ip(network->child_ip, info->child_ip, sizeof info->child_ip);
+    info->dynamic_child_ip = network->dynamic_child_ip;
+    info->ipv6 = network->ipv6;
     for (size_t i = 0; i < network->n_dns; i++)
         show_ip(network->dns[i], info->dns[i], sizeof info->dns[i]);
     if (!driver)
@@ -51,6 +53,8 @@ static void fill_info(const struct endpoint *endpoint, struct control_info *info
     info->disallow_loopback_child_ip = driver->disallow_loopback_child_ip;
     for (size_t i = 0; driver->protos[i]; i++)
         (void)str_copy(info->protos[i], sizeof info->protos[i], driver->protos[i]);
+    if (driver == &port_driver_builtin)
+        (void)str_copy(info->source_ip_backend, sizeof info->source_ip_backend, "none");
 }
 
 static int answer(struct endpoint *endpoint, const struct control_request *request,
@@ -62,6 +66,8 @@ static int answer(struct endpoint *endpoint, const struct control_request *reque
         fill_info(endpoint, &reply->info);
         return 0;
     case CONTROL_LIST:
+        if (!endpoint->ports->driver)
+            return err_set(err, EINVAL, "no PortDriver is available");
         port = ports_next(endpoint->ports, request->id);
         if (!port)
             return -ENOENT;

@@ -37,9 +37,12 @@ struct control_info {
     char network_driver[32]; /**< "" when there is none (--net=host) */
     char dns[CONTROL_DNS_MAX][PORT_IP_MAX];
     char child_ip[PORT_IP_MAX];
+    bool dynamic_child_ip;          /**< it may change while we run */
+    bool ipv6;                      /**< the network has IPv6 */
     char port_driver[32];           /**< "" for none and implicit */
     char protos[9][PORT_PROTO_MAX]; /**< supported ones, "" ends the list */
     bool disallow_loopback_child_ip;
+    char source_ip_backend[16]; /**< none, nft or iptables; "" unless the driver is builtin */
 };
 
 struct control_reply {

@@ -50,9 +50,10 @@ static int take_text(const json_t *json, const char *key, char *ret, size_t size
     ret[0] = '\0';
     if (!value || json_is_null(value))
         return 0;
-    if (!json_is_string(value) || json_string_length(value) != strlen(json_string_value(value)) ||
-        str_copy(ret, size, json_string_value(value)) < 0)
+    if (!json_is_string(value) || str_copy(ret, size, json_string_value(value)) < 0)
         return err_set(err, EINVAL, "%s must be a string of at most %zu characters", key, size - 1);
+    if (json_string_length(value) != strlen(ret))
+        return err_set(err, EINVAL, "%s must not have a NUL character in it", key);
     return 0;
 }
 
@@ -88,9 +89,10 @@ int api_spec_from_json(const json_t *json, struct port_spec *ret, struct err *er
 int api_spec_from_text(const char *text, size_t len, struct port_spec *ret, struct err *err)
 {
     json_error_t where;
-    json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+    json_t *json =
+        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
     if (!json)
-        return err_set(err, EINVAL, "the body is not JSON: %s", where.text);
+        return err_set(err, EINVAL, "cannot read the body as JSON: %s", where.text);
     int r = api_spec_from_json(json, ret, err);
     json_decref(json);
     return r;

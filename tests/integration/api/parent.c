@@ -1,9 +1,11 @@
 /*
- * api-parent DIR SERVER [empty | die]: stands in for rootlesskit's parent in the tests of the API.
+ * api-parent DIR SERVER [empty | full | die]: stands in for rootlesskit's parent in the tests of
+ * the API.
  *
  * It binds DIR/api.sock, starts SERVER when somebody connects, as the parent does, and answers from
- * a table in memory. DIR/starts gets the pid of every server. `empty`: it has no drivers; `die`: it
- * ends the conversation at the first port that is added, as a parent that ends would.
+ * a table in memory. DIR/starts gets the pid of every server. `empty`: it has no drivers; `full`:
+ * it has whatever one may have; `die`: it ends every conversation at the first request, as a parent
+ * that ends would.
  */
 #include <errno.h>
 #include <poll.h>
@@ -45,9 +47,16 @@ static void fill_info(struct control_info *info)
     (void)str_copy(info->network_driver, sizeof info->network_driver, "gateway");
     (void)str_copy(info->dns[0], sizeof info->dns[0], "10.0.2.3");
     (void)str_copy(info->child_ip, sizeof info->child_ip, "10.0.2.100");
+    if (str_equal(mode, "full")) {
+        (void)str_copy(info->dns[1], sizeof info->dns[1], "fd00::3");
+        info->ipv6 = info->dynamic_child_ip = info->disallow_loopback_child_ip = true;
+    }
+    (void)str_copy(info->source_ip_backend, sizeof info->source_ip_backend, "nft");
     (void)str_copy(info->port_driver, sizeof info->port_driver, "builtin");
     (void)str_copy(info->protos[0], sizeof info->protos[0], "tcp");
     (void)str_copy(info->protos[1], sizeof info->protos[1], "tcp4");
+    if (str_equal(mode, "full"))
+        (void)str_copy(info->protos[2], sizeof info->protos[2], "udp6");
 }
 
 static int add(const struct port_spec *spec, struct control_reply *reply, struct err *err)
@@ -90,6 +99,8 @@ static int remove_id(uint32_t id, struct err *err)
 static int answer(const struct control_request *request, struct control_reply *reply,
                   struct err *err)
 {
+    if (request->op != CONTROL_INFO && str_equal(mode, "empty"))
+        return err_set(err, EINVAL, "no PortDriver is available");
     switch ((enum control_op)request->op) {
     case CONTROL_INFO:
         fill_info(&reply->info);
@@ -97,8 +108,7 @@ static int answer(const struct control_request *request, struct control_reply *r
     case CONTROL_LIST:
         return next_from(request->id, reply);
     case CONTROL_ADD:
-        return str_equal(mode, "empty") ? err_set(err, EINVAL, "no PortDriver is available")
-                                        : add(&request->spec, reply, err);
+        return add(&request->spec, reply, err);
     case CONTROL_REMOVE:
         return remove_id(request->id, err);
     }
@@ -128,7 +138,7 @@ static void serve(const char *program, int listen_fd)
     while (msg_recv(pair[0], &request, sizeof request, NULL, NULL) > 0) {
         struct control_reply reply = {.op = request.op};
         err = (struct err){0};
-        if (request.op == CONTROL_ADD && str_equal(mode, "die"))
+        if (str_equal(mode, "die"))
             break;
         reply.code = answer(&request, &reply, &err);
         (void)str_copy(reply.message, sizeof reply.message, err.msg);
@@ -145,7 +155,7 @@ int main(int argc, char **argv)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "api.sock"};
     if (argc < 3 || chdir(argv[1]) < 0)
-        fail("usage: api-parent DIR SERVER [empty | die]", NULL);
+        fail("usage: api-parent DIR SERVER [empty | full | die]", NULL);
     state_dir = argv[1];
     mode = argc > 3 ? argv[3] : "";
     (void)umask(0177);

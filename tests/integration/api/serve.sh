@@ -8,7 +8,7 @@ json=application/json
 serve_from "$state"
 request /v1/info
 is "info: status" "$status $type" "200 $json"
-is "info: all of it" "$body" "{\"apiVersion\":\"1.1.1\",\"version\":\"$(rootlessctl --version | sed 's/.* //')\",\"stateDir\":\"$state\",\"childPID\":4242,\"networkDriver\":{\"driver\":\"gateway\",\"dns\":[\"10.0.2.3\"],\"childIP\":\"10.0.2.100\"},\"portDriver\":{\"driver\":\"builtin\",\"protos\":[\"tcp\",\"tcp4\"]}}"
+is "info: all of it" "$body" "{\"apiVersion\":\"1.1.2\",\"version\":\"$(rootlessctl --version | sed 's/.* //')\",\"stateDir\":\"$state\",\"childPID\":4242,\"networkDriver\":{\"driver\":\"gateway\",\"dns\":[\"10.0.2.3\"],\"childIP\":\"10.0.2.100\"},\"portDriver\":{\"driver\":\"builtin\",\"protos\":[\"tcp\",\"tcp4\"],\"extra\":{\"sourceIPTransparentBackend\":\"nft\"}}}"
 like "the version is a semver" "$body" '"version":"[0-9]+\.[0-9]+\.[0-9]+'
 
 request /v1/ports
@@ -29,6 +29,7 @@ is "remove: an unknown id" "$status $type $body" "400 $json {\"message\":\"unkno
 answers "remove: a bad id" 400 '"message":"bad id: ' -X DELETE /v1/ports/abc
 answers "remove: a negative id" 400 '"message":"bad id: ' -X DELETE /v1/ports/-1
 answers "remove: an id beyond 32 bits" 400 '"message":"bad id: ' -X DELETE /v1/ports/4294967297
+answers "remove: an id with more behind a NUL" 400 '"message":"bad id: ' -X DELETE /v1/ports/1%002
 answers "remove: bytes that are no text" 400 '"message":"bad id: ' -X DELETE /v1/ports/%ff%fe
 
 for path in / /v1 /v1/ /v1/port /v2/info /v1/info/ /v1/ports/ /v1/ports/1/2 //v1/info; do
@@ -46,31 +47,31 @@ while IFS='|' read -r name data ere; do
         fail "add: $name" "status $status $type, body $body"
     fi
 done <<'END'
-no JSON|bad|not JSON
-half an object|{"proto":"tcp"|not JSON
-two values|{}{}|not JSON
+no JSON|bad|cannot read the body as JSON
+half an object|{"proto":"tcp"|cannot read the body as JSON
+two values|{}{}|cannot read the body as JSON
 a list|[]|must be a JSON object
-null|null|not JSON
+null|null|must be a JSON object
 nothing in it|{}|unknown proto
 a number for a string|{"proto":1,"parentPort":9000,"childPort":80}|proto must be a string
 a string for a number|{"proto":"tcp","parentPort":"9000","childPort":80}|parentPort must be a port
 a fraction|{"proto":"tcp","parentPort":9000.5,"childPort":80}|parentPort must be a port
 port 65536|{"proto":"tcp","parentPort":65536,"childPort":80}|parentPort must be a port
 port -1|{"proto":"tcp","parentPort":9000,"childPort":-1}|childPort must be a port
-port 2^64|{"proto":"tcp","parentPort":18446744073709551616,"childPort":1}|not JSON
+port 2^64|{"proto":"tcp","parentPort":18446744073709551616,"childPort":1}|cannot read the body as JSON
 port 0|{"proto":"tcp","parentPort":0,"childPort":80}|invalid ParentPort
 an unknown protocol|{"proto":"http","parentPort":9000,"childPort":80}|unknown proto: ."http
 a name for an address|{"proto":"tcp","parentIP":"localhost","parentPort":9000,"childPort":80}|invalid ParentIP
 a bad child address|{"proto":"tcp","parentPort":9000,"childIP":"1.2.3","childPort":80}|invalid ChildIP
 the other family|{"proto":"tcp4","parentIP":"::1","parentPort":9000,"childPort":80}|invalid ParentIP
-a NUL in a string|{"proto":"tcp\u0000","parentPort":9000,"childPort":80}|not JSON
-the same key twice|{"proto":"tcp","proto":"tcp","parentPort":9000,"childPort":80}|not JSON
+a NUL in a string|{"proto":"tcp\u0000","parentPort":9000,"childPort":80}|proto must not have a NUL
+the same key twice|{"proto":"tcp","proto":"tcp","parentPort":9000,"childPort":80}|cannot read the body as JSON
 a long string|{"proto":"tcptcptcptcptcp","parentPort":9000,"childPort":80}|proto must be a string
 the port of another|{"proto":"tcp","parentPort":8080,"childPort":80}|conflict with ID 1
 END
 printf '[%.0s' {1..5000} >"$work/deep"
-answers "add: nested 5000 deep" 400 'not JSON' --data-binary "@$work/deep" /v1/ports
-answers "add: no body" 400 'not JSON' -X POST /v1/ports
+answers "add: nested 5000 deep" 400 'cannot read the body as JSON' --data-binary "@$work/deep" /v1/ports
+answers "add: no body" 400 'cannot read the body as JSON' -X POST /v1/ports
 head -c 65537 /dev/zero | tr '\0' ' ' >"$work/long"
 answers "add: a body one byte too long" 400 'longer than 65536 bytes' --data-binary "@$work/long" /v1/ports
 { add 9001; head -c 60000 "$work/long"; } >"$work/padded"

@@ -55,7 +55,7 @@ run ctl info
 like "info names the drivers" "$out" "Network Driver: gateway.*10.0.2.3.*10.0.2.100.*Port Driver: builtin.*tcp tcp4 tcp6"
 run ctl info --json
 is "info as JSON" "$(python3 -c 'import json,sys; i=json.load(sys.stdin); print(i["apiVersion"], i["childPID"], i["networkDriver"]["driver"])' <<<"$out")" \
-    "1.1.1 $(cat "$state/child_pid") gateway"
+    "1.1.2 $(cat "$state/child_pid") gateway"
 
 http() { as_user curl -sS --max-time 10 --unix-socket "$state/api.sock" -w '|%{http_code}|%{content_type}' "http://x/$1" "${@:2}"; }
 is "unknown path" "$(http v1/nope)" $'404 page not found\n|404|text/plain; charset=utf-8'

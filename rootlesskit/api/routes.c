@@ -1,0 +1,247 @@
+#include "rootlesskit/api/routes.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+#include "lib/base/msg.h"
+#include "lib/base/parse.h"
+#include "lib/base/str.h"
+#include "rootlesskit/api/control.h"
+#include "rootlesskit/api/json.h"
+#include "rootlesskit/api/openapi.h"
+
+#define API_VERSION "1.1.2"
+
+static bool parent_gone;
+
+/* One question, one answer. @return the parent's code: 0 or -errno with its message in @p err */
+static int ask(const struct control_request *request, struct control_reply *reply, struct err *err)
+{
+    int r = msg_send(CONTROL_FD, request, sizeof *request, NULL, 0);
+    if (r >= 0)
+        r = msg_recv(CONTROL_FD, reply, sizeof *reply, NULL, NULL);
+    if (r <= 0) {
+        parent_gone = true;
+        return err_set(err, EPIPE, "rootlesskit is ending");
+    }
+    reply->message[sizeof reply->message - 1] = '\0';
+    return reply->code < 0 ? err_set(err, -reply->code, "%s", reply->message) : 0;
+}
+
+bool routes_parent_gone(void)
+{
+    return parent_gone;
+}
+
+/* @param type  NULL: there is no body to have one
+ * @param allow  the methods of a path, for the answer to another; or NULL */
+static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned status,
+                                     const char *type, const char *allow,
+                                     struct MHD_Response *take_response)
+{
+    if (!take_response)
+        return MHD_NO;
+    if (type)
+        (void)MHD_add_response_header(take_response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (allow)
+        (void)MHD_add_response_header(take_response, MHD_HTTP_HEADER_ALLOW, allow);
+    enum MHD_Result r = MHD_queue_response(connection, status, take_response);
+    MHD_destroy_response(take_response);
+    return r;
+}
+
+static struct MHD_Response *constant(const char *text)
+{
+    /* MHD only reads it: the parameter lacks a const. */
+    return MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+                                           MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned status,
+                                 json_t *take_json)
+{
+    char *text = json_dumps(take_json, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(take_json);
+    if (!text)
+        return MHD_NO;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    if (!response)
+        free(text);
+    return send_response(connection, status, "application/json", NULL, response);
+}
+
+/* 400 whatever it was, as RootlessKit's clients know it; only a parent that ends is our fault. */
+static enum MHD_Result send_error(struct MHD_Connection *connection, const struct err *err)
+{
+    unsigned status = parent_gone ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_BAD_REQUEST;
+    return send_json(connection, status, json_pack("{s:o}", "message", api_text_to_json(err->msg)));
+}
+
+static void put_flag(json_t *json, const char *key, bool value)
+{
+    if (value)
+        (void)json_object_set_new(json, key, json_true());
+}
+
+static json_t *network_to_json(const struct control_info *info)
+{
+    json_t *json = json_pack("{s:s}", "driver", info->network_driver);
+    json_t *dns = json_array();
+    for (int i = 0; i < CONTROL_DNS_MAX && info->dns[i][0]; i++)
+        (void)json_array_append_new(dns, json_string(info->dns[i]));
+    if (json_array_size(dns) > 0)
+        (void)json_object_set(json, "dns", dns);
+    json_decref(dns);
+    if (info->child_ip[0])
+        (void)json_object_set_new(json, "childIP", json_string(info->child_ip));
+    put_flag(json, "dynamicChildIP", info->dynamic_child_ip);
+    put_flag(json, "ipv6", info->ipv6);
+    return json;
+}
+
+static json_t *port_driver_to_json(const struct control_info *info)
+{
+    json_t *protos = json_array();
+    for (size_t i = 0; i < sizeof info->protos / sizeof info->protos[0] && info->protos[i][0]; i++)
+        (void)json_array_append_new(protos, json_string(info->protos[i]));
+    json_t *json = json_pack("{s:s, s:o}", "driver", info->port_driver, "protos", protos);
+    put_flag(json, "disallowLoopbackChildIP", info->disallow_loopback_child_ip);
+    if (info->source_ip_backend[0])
+        (void)json_object_set_new(
+            json, "extra",
+            json_pack("{s:s}", "sourceIPTransparentBackend", info->source_ip_backend));
+    return json;
+}
+
+static enum MHD_Result get_info(struct MHD_Connection *connection, const char *id,
+                                const struct body *body)
+{
+    (void)id;
+    (void)body;
+    struct err err = {0};
+    struct control_request request = {.op = CONTROL_INFO};
+    struct control_reply reply;
+    if (ask(&request, &reply, &err) < 0)
+        return send_error(connection, &err);
+    json_t *json = json_pack("{s:s, s:s, s:o, s:i}", "apiVersion", API_VERSION, "version",
+                             ROOTLESS_VERSION, "stateDir", api_text_to_json(reply.info.state_dir),
+                             "childPID", reply.info.child_pid);
+    if (reply.info.network_driver[0])
+        (void)json_object_set_new(json, "networkDriver", network_to_json(&reply.info));
+    if (reply.info.port_driver[0])
+        (void)json_object_set_new(json, "portDriver", port_driver_to_json(&reply.info));
+    return send_json(connection, MHD_HTTP_OK, json);
+}
+
+static enum MHD_Result get_openapi(struct MHD_Connection *connection, const char *id,
+                                   const struct body *body)
+{
+    (void)id;
+    (void)body;
+    return send_response(connection, MHD_HTTP_OK, "application/yaml", NULL,
+                         constant(openapi_document));
+}
+
+/* An empty list is null, as RootlessKit's clients know it. */
+static enum MHD_Result get_ports(struct MHD_Connection *connection, const char *id,
+                                 const struct body *body)
+{
+    (void)id;
+    (void)body;
+    struct err err = {0};
+    struct control_request request = {.op = CONTROL_LIST};
+    struct control_reply reply;
+    json_t *list = json_array();
+    int r;
+    while ((r = ask(&request, &reply, &err)) >= 0) {
+        (void)json_array_append_new(list, api_status_to_json(reply.id, &reply.spec));
+        request.id = reply.id + 1;
+    }
+    if (r != -ENOENT) {
+        json_decref(list);
+        return send_error(connection, &err);
+    }
+    if (json_array_size(list) == 0) {
+        json_decref(list);
+        list = json_null();
+    }
+    return send_json(connection, MHD_HTTP_OK, list);
+}
+
+static enum MHD_Result post_port(struct MHD_Connection *connection, const char *id,
+                                 const struct body *body)
+{
+    (void)id;
+    struct err err = {0};
+    struct control_request request = {.op = CONTROL_ADD};
+    struct control_reply reply;
+    int r = body->discarded
+                ? err_set(&err, EFBIG, "the body is longer than %d bytes", API_BODY_MAX)
+                : api_spec_from_text(body->text ? body->text : "", body->len, &request.spec, &err);
+    if (r >= 0)
+        r = ask(&request, &reply, &err);
+    if (r < 0)
+        return send_error(connection, &err);
+    return send_json(connection, MHD_HTTP_CREATED, api_status_to_json(reply.id, &reply.spec));
+}
+
+static enum MHD_Result delete_port(struct MHD_Connection *connection, const char *id,
+                                   const struct body *body)
+{
+    (void)body;
+    struct err err = {0};
+    struct control_request request = {.op = CONTROL_REMOVE};
+    struct control_reply reply;
+    int r = parse_u32("bad id", id, 0, UINT32_MAX, &request.id, &err);
+    if (r >= 0)
+        r = ask(&request, &reply, &err);
+    if (r < 0)
+        return send_error(connection, &err);
+    return send_response(connection, MHD_HTTP_OK, NULL, NULL, constant(""));
+}
+
+/* A path that ends in a slash is followed by one id. */
+static const struct route {
+    const char *path;
+    const char *method;
+    enum MHD_Result (*answer)(struct MHD_Connection *connection, const char *id,
+                              const struct body *body);
+} routes[] = {
+    {"/v1/info", MHD_HTTP_METHOD_GET, get_info},
+    {"/v1/openapi.yaml", MHD_HTTP_METHOD_GET, get_openapi},
+    {"/v1/ports", MHD_HTTP_METHOD_GET, get_ports},
+    {"/v1/ports", MHD_HTTP_METHOD_POST, post_port},
+    {"/v1/ports/", MHD_HTTP_METHOD_DELETE, delete_port},
+};
+
+/* @return the id, "" where the path has none, or NULL: another path */
+static const char *match(const struct route *route, const char *url)
+{
+    const char *rest = str_after(url, route->path);
+    bool wants_id = route->path[strlen(route->path) - 1] == '/';
+    return rest && !strchr(rest, '/') && wants_id == (rest[0] != '\0') ? rest : NULL;
+}
+
+enum MHD_Result routes_answer(struct MHD_Connection *connection, const char *url,
+                              const char *method, const struct body *body)
+{
+    char allow[64] = "";
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        const char *id = match(&routes[i], url);
+        size_t len = strlen(allow);
+        if (id && str_equal(method, routes[i].method))
+            return routes[i].answer(connection, id, body);
+        if (id)
+            (void)str_format(allow + len, sizeof allow - len, "%s%s", len ? ", " : "",
+                             routes[i].method);
+    }
+    if (allow[0])
+        return send_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED, NULL, allow, constant(""));
+    return send_response(connection, MHD_HTTP_NOT_FOUND, "text/plain; charset=utf-8", NULL,
+                         constant("404 page not found\n"));
+}

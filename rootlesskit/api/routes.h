@@ -1,0 +1,22 @@
+/*
+ * The API's paths (docs/openapi.yaml). Nothing is known here: every request becomes one question to
+ * the parent (control.h), and its reply the answer.
+ */
+#pragma once
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/** A request's body as far as it was kept. */
+struct body {
+    char *text;
+    size_t len;
+    size_t discarded; /**< bytes of one that is too long; 0 = all of it was kept */
+};
+
+/** Answers one whole request. @return MHD_NO: the connection must end */
+enum MHD_Result routes_answer(struct MHD_Connection *connection, const char *url,
+                              const char *method, const struct body *body);
+/** The parent did not answer: it is ending, and so must we. */
+bool routes_parent_gone(void);
