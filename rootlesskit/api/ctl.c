@@ -52,6 +52,23 @@ static const struct cli_program global = {
     .n_options = sizeof global_options / sizeof global_options[0],
 };
 
+static int find_socket(struct ctl_config *config, struct err *err)
+{
+    int r = config->socket && config->socket[0]
+                ? str_copy(config->socket_path, sizeof config->socket_path, config->socket)
+                : client_default_socket(config->socket_path, sizeof config->socket_path, err);
+    if (r == -ENAMETOOLONG && !err->code)
+        return err_set(err, ENAMETOOLONG, "--socket: the path is too long");
+    if (r < 0 || access(config->socket_path, F_OK) == 0)
+        return r;
+    if (errno == ENOENT)
+        return err_set(err, ENOENT,
+                       "stat %s: no such file or directory (no rootlesskit runs with that state "
+                       "directory; --socket or $ROOTLESSKIT_STATE_DIR names another)",
+                       config->socket_path);
+    return err_sys(err, errno, "stat %s", config->socket_path);
+}
+
 static void print_json(json_t *json, size_t flags)
 {
     char *text = json_dumps(json, flags);
@@ -118,6 +135,8 @@ static int list_ports(struct ctl_config *config, int argc, char **argv, struct e
     json_t *list = NULL;
     int r = refuse_arguments(argc, argv, err);
     if (r >= 0)
+        r = find_socket(config, err);
+    if (r >= 0)
         r = client_request(config->socket_path, "GET", "/v1/ports", NULL, &list, err);
     if (r >= 0 && config->json)
         for (size_t i = 0; i < json_array_size(list); i++)
@@ -128,16 +147,13 @@ static int list_ports(struct ctl_config *config, int argc, char **argv, struct e
     return r;
 }
 
-static int add_one(struct ctl_config *config, const char *text, struct err *err)
+static int add_one(struct ctl_config *config, const struct port_spec *asked, struct err *err)
 {
     struct port_spec spec;
     json_t *answer = NULL;
     uint32_t id = 0;
-    int r = port_spec_parse(text, &spec, err);
-    if (r < 0)
-        return r;
-    json_t *body = api_spec_to_json(&spec);
-    r = client_request(config->socket_path, "POST", "/v1/ports", body, &answer, err);
+    json_t *body = api_spec_to_json(asked);
+    int r = client_request(config->socket_path, "POST", "/v1/ports", body, &answer, err);
     json_decref(body);
     if (r >= 0)
         r = api_status_from_json(answer, &id, &spec, err);
@@ -149,23 +165,29 @@ static int add_one(struct ctl_config *config, const char *text, struct err *err)
     return r;
 }
 
+/* All words are read before anything is changed: a slip in the last one leaves all as it was. */
 static int add_ports(struct ctl_config *config, int argc, char **argv, struct err *err)
 {
-    int r = argc > 0 ? 0 : err_set(err, EINVAL, "no port specified");
+    if (argc == 0)
+        return err_set(err, EINVAL, "no port specified");
+    cleanup_free struct port_spec *specs = calloc((size_t)argc, sizeof *specs);
+    if (!specs)
+        return err_set(err, ENOMEM, "no memory for %d ports", argc);
+    int r = 0;
     for (int i = 0; i < argc && r >= 0; i++)
-        r = add_one(config, argv[i], err);
+        r = port_spec_parse(argv[i], &specs[i], err);
+    if (r >= 0)
+        r = find_socket(config, err);
+    for (int i = 0; i < argc && r >= 0; i++)
+        r = add_one(config, &specs[i], err);
     return r;
 }
 
-static int remove_one(struct ctl_config *config, const char *text, struct err *err)
+static int remove_one(struct ctl_config *config, uint32_t id, struct err *err)
 {
-    uint32_t id;
     char path[64];
-    int r = parse_u32("port id", text, 0, UINT32_MAX, &id, err);
-    if (r < 0)
-        return r;
     (void)str_format(path, sizeof path, "/v1/ports/%u", id);
-    r = client_request(config->socket_path, "DELETE", path, NULL, NULL, err);
+    int r = client_request(config->socket_path, "DELETE", path, NULL, NULL, err);
     if (r >= 0)
         (void)printf("%u\n", id);
     return r;
@@ -173,9 +195,18 @@ static int remove_one(struct ctl_config *config, const char *text, struct err *e
 
 static int remove_ports(struct ctl_config *config, int argc, char **argv, struct err *err)
 {
-    int r = argc > 0 ? 0 : err_set(err, EINVAL, "no ID specified");
+    if (argc == 0)
+        return err_set(err, EINVAL, "no ID specified");
+    cleanup_free uint32_t *ids = calloc((size_t)argc, sizeof *ids);
+    if (!ids)
+        return err_set(err, ENOMEM, "no memory for %d ids", argc);
+    int r = 0;
     for (int i = 0; i < argc && r >= 0; i++)
-        r = remove_one(config, argv[i], err);
+        r = parse_u32("port id", argv[i], 0, UINT32_MAX, &ids[i], err);
+    if (r >= 0)
+        r = find_socket(config, err);
+    for (int i = 0; i < argc && r >= 0; i++)
+        r = remove_one(config, ids[i], err);
     return r;
 }
 
@@ -205,7 +236,8 @@ static void print_info(const json_t *json)
     if (network) {
         (void)printf("- Network Driver: %s\n", text_of(network, "driver"));
         print_list("DNS", json_object_get(network, "dns"));
-        (void)printf("  - IP: %s\n", text_of(network, "childIP"));
+        if (json_object_get(network, "childIP"))
+            (void)printf("  - IP: %s\n", text_of(network, "childIP"));
     }
     if (port) {
         (void)printf("- Port Driver: %s\n", text_of(port, "driver"));
@@ -217,6 +249,8 @@ static int info(struct ctl_config *config, int argc, char **argv, struct err *er
 {
     json_t *json = NULL;
     int r = refuse_arguments(argc, argv, err);
+    if (r >= 0)
+        r = find_socket(config, err);
     if (r >= 0)
         r = client_request(config->socket_path, "GET", "/v1/info", NULL, &json, err);
     if (r >= 0 && config->json)
@@ -254,16 +288,10 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static int find_socket(struct ctl_config *config, struct err *err)
+/* As RootlessKit's: no command shows what there is, and so do these. */
+static bool wants_help(const char *word)
 {
-    int r = config->socket
-                ? str_copy(config->socket_path, sizeof config->socket_path, config->socket)
-                : client_default_socket(config->socket_path, sizeof config->socket_path, err);
-    if (config->socket && r < 0)
-        return err_set(err, ENAMETOOLONG, "--socket: the path is too long");
-    if (r >= 0 && access(config->socket_path, F_OK) < 0)
-        return err_sys(err, errno, "stat %s", config->socket_path);
-    return r;
+    return !word || str_equal(word, "help") || str_equal(word, "h");
 }
 
 int main(int argc, char **argv)
@@ -276,10 +304,12 @@ int main(int argc, char **argv)
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
     cli_set_debug(config.debug);
-    const struct command *command = r >= 0 && first < argc ? find_command(argv[first]) : NULL;
-    if (r >= 0 && first >= argc)
-        r = err_set(&err, EINVAL, "no command specified (rootlessctl --help lists them)");
-    else if (r >= 0 && !command)
+    if (r >= 0 && wants_help(argv[first])) {
+        cli_help(&global, stdout);
+        return CLI_OK;
+    }
+    const struct command *command = r >= 0 ? find_command(argv[first]) : NULL;
+    if (r >= 0 && !command)
         r = err_set(&err, EINVAL, "unknown command %s (rootlessctl --help lists them)",
                     argv[first]);
     if (!command)
@@ -288,8 +318,6 @@ int main(int argc, char **argv)
     r = cli_parse(command->program, argc - first, argv + first, &config, &rest, &err);
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
-    if (r >= 0)
-        r = find_socket(&config, &err);
     if (r >= 0)
         r = command->run(&config, argc - first - rest, argv + first + rest, &err);
     if ((fflush(stdout) != 0 || ferror(stdout)) && r >= 0)

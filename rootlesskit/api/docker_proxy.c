@@ -1,13 +1,14 @@
 /*
  * rootlesskit-docker-proxy: what dockerd before version 28 runs for a published port. It publishes
  * the port through rootlesskit, runs the real docker-proxy on the child's address, and takes both
- * back when it is told to end. It runs inside the namespaces.
+ * back when it is told to end, or is killed (lease.h). It runs inside the namespaces.
  *
  * dockerd reads the result from fd 3: "0\n", or "1\n" and the error.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,7 +29,8 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/api/client.h"
-#include "rootlesskit/api/json.h"
+#include "rootlesskit/api/lease.h"
+#include "rootlesskit/port/spec.h"
 
 #define RESULT_FD 3
 #define REAL_PROXY "docker-proxy"
@@ -36,8 +39,7 @@ struct proxy {
     const char *container_ip, *container_port, *host_ip, *host_port, *proto;
     char socket[PATH_MAX];
     struct port_spec spec;
-    bool published;
-    uint32_t id;
+    struct lease lease;
 };
 
 /* The flags of docker-proxy, which are written Go's way: one dash. */
@@ -63,69 +65,47 @@ static int parse_flags(struct proxy *proxy, int argc, char **argv, struct err *e
     return optind == argc ? 0 : err_set(err, EINVAL, "unexpected argument %s", argv[optind]);
 }
 
-/* The driver's protocol for Docker's, or NULL when it has none for it. */
-static const char *choose_proto(const struct proxy *proxy, const json_t *protos, char *buf,
-                                size_t size)
+static bool host_is_v6(const struct proxy *proxy)
 {
-    bool v6 = strchr(proxy->host_ip, ':') != NULL;
-    if (str_format(buf, size, "%s%s", proxy->proto, v6 ? "6" : "4") < 0)
-        return NULL;
+    struct sockaddr_storage address;
+    return port_ip_parse(proxy->host_ip, &address) == AF_INET6;
+}
+
+/* Docker's protocol with the family that it means. @return false: the driver does not have it */
+static bool choose_proto(const struct proxy *proxy, const json_t *protos, char *ret, size_t size)
+{
+    size_t len = strlen(proxy->proto);
+    const char *family = host_is_v6(proxy) ? "6" : "4";
+    if (len > 0 && strchr("46", proxy->proto[len - 1]))
+        family = "";
+    if (str_format(ret, size, "%s%s", proxy->proto, family) < 0)
+        return false;
     for (size_t i = 0; i < json_array_size(protos); i++)
-        if (str_equal(json_string_value(json_array_get(protos, i)), buf))
-            return buf;
-    return NULL;
+        if (str_equal(json_string_value(json_array_get(protos, i)), ret))
+            return true;
+    return false;
 }
 
 static int make_spec(struct proxy *proxy, const json_t *info, struct err *err)
 {
     const json_t *driver = json_object_get(info, "portDriver");
-    const char *child_ip = strchr(proxy->host_ip, ':') ? "::1" : "127.0.0.1";
+    const char *child_ip = host_is_v6(proxy) ? "::1" : "127.0.0.1";
     if (json_is_true(json_object_get(driver, "disallowLoopbackChildIP")))
         child_ip =
             json_string_value(json_object_get(json_object_get(info, "networkDriver"), "childIP"));
+    struct port_spec *spec = &proxy->spec;
+    if (!child_ip || str_copy(spec->child_ip, sizeof spec->child_ip, child_ip) < 0)
+        return err_set(err, ENOTSUP,
+                       "the port driver forwards to no loopback address, and the network driver "
+                       "has no other: use --port-driver=builtin");
     uint32_t port = 0;
     int r = parse_u32("-host-port", proxy->host_port, 1, UINT16_MAX, &port, err);
     if (r < 0)
         return r;
-    struct port_spec *spec = &proxy->spec;
     spec->parent_port = spec->child_port = (uint16_t)port;
-    if (!child_ip || str_copy(spec->child_ip, sizeof spec->child_ip, child_ip) < 0 ||
-        str_copy(spec->parent_ip, sizeof spec->parent_ip, proxy->host_ip) < 0)
+    if (str_copy(spec->parent_ip, sizeof spec->parent_ip, proxy->host_ip) < 0)
         return err_set(err, EINVAL, "-host-ip: \"%s\" is no address", proxy->host_ip);
     return 0;
-}
-
-static int publish(struct proxy *proxy, const json_t *info, struct err *err)
-{
-    const json_t *protos = json_object_get(json_object_get(info, "portDriver"), "protos");
-    int r = make_spec(proxy, info, err);
-    if (r < 0)
-        return r;
-    if (!choose_proto(proxy, protos, proxy->spec.proto, sizeof proxy->spec.proto)) {
-        cli_warning("the port driver has no %s for %s: port %s is not published on the host",
-                    proxy->proto, proxy->host_ip, proxy->host_port);
-        return 0;
-    }
-    json_t *answer = NULL;
-    json_t *body = api_spec_to_json(&proxy->spec);
-    r = client_request(proxy->socket, "POST", "/v1/ports", body, &answer, err);
-    json_decref(body);
-    if (r >= 0)
-        r = api_status_from_json(answer, &proxy->id, &proxy->spec, err);
-    json_decref(answer);
-    proxy->published = r >= 0;
-    return r;
-}
-
-static void unpublish(const struct proxy *proxy)
-{
-    char path[64];
-    struct err err = {0};
-    if (!proxy->published)
-        return;
-    (void)str_format(path, sizeof path, "/v1/ports/%u", proxy->id);
-    if (client_request(proxy->socket, "DELETE", path, NULL, NULL, &err) < 0)
-        cli_warning("%s", err.msg);
 }
 
 /* The result goes to the fd that dockerd waits on; the real proxy gets one of its own to report to.
@@ -143,11 +123,18 @@ static void report(const char *message)
 
 static pid_t start_real(const struct proxy *proxy, int *ret_result, struct err *err)
 {
-    const char *host_ip = proxy->published ? proxy->spec.child_ip : proxy->host_ip;
-    const char *const argv[] = {REAL_PROXY,        "-container-ip",       proxy->container_ip,
-                                "-container-port", proxy->container_port, "-host-ip",
-                                host_ip,           "-host-port",          proxy->host_port,
-                                "-proto",          proxy->proto,          NULL};
+    const char *const argv[] = {REAL_PROXY,
+                                "-container-ip",
+                                proxy->container_ip,
+                                "-container-port",
+                                proxy->container_port,
+                                "-host-ip",
+                                proxy->spec.child_ip,
+                                "-host-port",
+                                proxy->host_port,
+                                "-proto",
+                                proxy->proto,
+                                NULL};
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_sys(err, errno, "cannot make a pipe");
@@ -193,8 +180,22 @@ static int wait_for_end(pid_t real, const sigset_t *wanted)
 
 static int run(struct proxy *proxy, const sigset_t *wanted, const json_t *info, struct err *err)
 {
+    const json_t *driver = json_object_get(info, "portDriver");
     int result = -EBADF;
-    int r = publish(proxy, info, err);
+    int r = make_spec(proxy, info, err);
+    if (r < 0)
+        return r;
+    if (!choose_proto(proxy, json_object_get(driver, "protos"), proxy->spec.proto,
+                      sizeof proxy->spec.proto)) {
+        /* An error would keep the container from starting, for a port that is perhaps one of two.
+         */
+        cli_warning("the port driver %s has no %s for %s: port %s is not published",
+                    json_string_value(json_object_get(driver, "driver")), proxy->proto,
+                    proxy->host_ip, proxy->host_port);
+        report(NULL);
+        return CLI_OK;
+    }
+    r = lease_open(&proxy->lease, proxy->socket, &proxy->spec, err);
     pid_t real = r < 0 ? r : start_real(proxy, &result, err);
     r = real < 0 ? real : await_real(result, err);
     int status = CLI_FAILED;
@@ -204,8 +205,15 @@ static int run(struct proxy *proxy, const sigset_t *wanted, const json_t *info, 
     } else if (real > 0) {
         (void)proc_wait(real);
     }
-    unpublish(proxy);
+    lease_close(&proxy->lease);
     return r < 0 ? r : status;
+}
+
+static bool has_port_driver(const json_t *info)
+{
+    const char *name =
+        json_string_value(json_object_get(json_object_get(info, "portDriver"), "driver"));
+    return name && !str_equal(name, "none") && !str_equal(name, "implicit");
 }
 
 /* Without a port driver there is nothing to add: become the real one, which reports by itself. */
@@ -243,7 +251,7 @@ int main(int argc, char **argv)
         r = client_default_socket(proxy.socket, sizeof proxy.socket, &err);
     if (r >= 0)
         r = client_request(proxy.socket, "GET", "/v1/info", NULL, &info, &err);
-    if (r >= 0 && !json_object_get(info, "portDriver")) {
+    if (r >= 0 && !has_port_driver(info)) {
         (void)sigprocmask(SIG_UNBLOCK, &wanted, NULL);
         become_real(argv);
         r = err_sys(&err, errno, "cannot execute " REAL_PROXY);

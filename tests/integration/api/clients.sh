@@ -46,7 +46,7 @@ said "list-ports --json: one a line" 0 '{"id":1,"spec":{"proto":"tcp","parentIP"
 {"id":3,"spec":{"proto":"tcp","parentPort":18082,"childPort":82}}' "${ctl[@]}" list-ports --json
 said "remove-ports: the ids" 0 $'3\n1' rootlessctl remove-ports 3 1
 said "info" 0 "\
-- REST API version: 1.1.1
+- REST API version: 1.1.2
 - Implementation version: $(rootlessctl --version | sed 's/.* //')
 - State Directory: $state
 - Child PID: 4242
@@ -59,6 +59,12 @@ ok "info --json: indented" sh -c "rootlessctl info --json | grep -q '^    \"chil
 
 run "${ctl[@]}" add-ports 8090:80/tcp 8081:80/tcp 8091:80/tcp
 is "add-ports: ends at the first error, keeps the ports before it" "$rc $out $err" "1 4 error: conflict with ID 2"
+before=$(rootlessctl list-ports --json)
+refused "add-ports: a slip in the last" 'port spec "8080" is not of the form' "${ctl[@]}" add-ports 8093:80/tcp 8080
+refused "remove-ports: a slip in the last" '"x" is not a whole number' "${ctl[@]}" remove-ports 4 x
+is "nothing was changed by that" "$(rootlessctl list-ports --json)" "$before"
+run "${ctl[@]}" remove-ports 99 4
+is "remove-ports: ends at the first error" "$rc $out $(rootlessctl list-ports --json)" "1  $before"
 refused "remove-ports: an unknown id" "unknown id: 99" "${ctl[@]}" remove-ports 99
 refused "remove-ports: no id" "no ID specified" "${ctl[@]}" remove-ports
 refused "remove-ports: a word" '"x" is not a whole number' "${ctl[@]}" remove-ports x
@@ -67,12 +73,69 @@ refused "add-ports: no port spec" 'port spec "8080" is not of the form' "${ctl[@
 refused "a command it does not have" "unknown command list" "${ctl[@]}" list
 refused "an option it does not have" "unknown option --jso" "${ctl[@]}" info --jso
 refused "a word too many" "unexpected argument x" "${ctl[@]}" list-ports x
-refused "no command" "no command specified" rootlessctl
-refused "no socket there" "stat $work/none/api.sock" rootlessctl --socket "$work/none/api.sock" info
+for words in "" help h --help; do
+    # shellcheck disable=SC2086
+    ok "what it can do: rootlessctl $words" sh -c "rootlessctl $words | grep -q add-ports"
+done
+refused "no socket there" "stat $work/none/api.sock: no such file or directory" rootlessctl --socket "$work/none/api.sock" info
+like "and what to do" "$err" "--socket or .ROOTLESSKIT_STATE_DIR names another"
 refused "no socket known" "please specify --socket" env -u ROOTLESSKIT_STATE_DIR rootlessctl info
 touch "$work/file"
 refused "a file that is no socket" "cannot reach rootlesskit at $work/file" rootlessctl "--socket=$work/file" info
 fails "a full disk is an error" sh -c "rootlessctl list-ports >/dev/full"
+
+mkdir "$work/full" "$work/empty"
+serve_from "$work/full" full
+like "info: two name servers" "$(rootlessctl --socket "$work/full/api.sock" info)" $'\n  - DNS: \\[10.0.2.3 fd00::3\\]\n  - IP: 10.0.2.100\n'
+ok "info --json: what text does not show" sh -c "rootlessctl --socket $work/full/api.sock info --json |
+    grep -A9 networkDriver | xargs | grep -q 'dynamicChildIP: true, ipv6: true'"
+serve_from "$work/empty" empty
+said "info: no drivers" 0 "\
+- REST API version: 1.1.2
+- Implementation version: $(rootlessctl --version | sed 's/.* //')
+- State Directory: $work/empty
+- Child PID: 4242" rootlessctl --socket "$work/empty/api.sock" info
+for command in list-ports "add-ports 8080:80/tcp" "remove-ports 1"; do
+    # shellcheck disable=SC2086
+    refused "no port driver: $command" "no PortDriver is available" rootlessctl --socket="$work/empty/api.sock" $command
+done
+
+# RootlessKit's own client on one server, ours on another: the same words, the same answers.
+theirs=/usr/bin/rootlessctl
+if "$theirs" --version 2>/dev/null | grep -q '^rootlessctl version [1-3]\.'; then
+    mkdir "$work/theirs" "$work/ours"
+    serve_from "$work/theirs"
+    serve_from "$work/ours"
+    while read -r words; do
+        # shellcheck disable=SC2086
+        run "$theirs" --socket "$work/theirs/api.sock" $words
+        want="$rc|${out//theirs/ours}|$err"
+        # shellcheck disable=SC2086
+        run rootlessctl --socket "$work/ours/api.sock" $words
+        is "as RootlessKit's: $words" "$rc|$out|$err" "$want"
+    done <<'END'
+list-ports
+list-ports --json
+add-ports 127.0.0.1:8080:80/tcp [::1]:8081:[::1]:81/tcp6 0.0.0.0:8082:10.0.2.100:82/tcp4
+add-ports --json 0.0.0.0:8083:83/tcp
+add-ports -json 127.0.0.1:8084:84/tcp 127.0.0.1:8085:85/tcp
+add-ports 127.0.0.1:8086:86/tcp 127.0.0.1:8080:80/tcp 127.0.0.1:8087:87/tcp
+list-ports --json=false
+info
+info --json=false
+remove-ports 2 99 1
+remove-ports 3 1
+remove-ports -- 4
+add-ports
+add-ports --json
+remove-ports
+list-ports --json=true
+--debug list-ports
+--debug=false remove-ports 99
+END
+else
+    skip "as RootlessKit's" "no rootlessctl of RootlessKit in /usr/bin"
+fi
 
 # What is on PATH for rootlesskit-docker-proxy: the real one, from Docker.
 real=$(PATH=$PATH:/usr/sbin command -v docker-proxy) || true
@@ -93,14 +156,15 @@ no_ports() {
 nobody_listens() {
     [ -z "$(ss -ltnH "sport = :$port")" ]
 }
+in_child=()
 start_proxy() {
     : >"$work/result"
-    rootlesskit-docker-proxy "${flags[@]}" 3>"$work/result" 2>"$work/proxy.log" &
+    "${in_child[@]}" rootlesskit-docker-proxy "${flags[@]}" 3>"$work/result" >/dev/null 2>"$work/proxy.log" &
     proxy=$!
     wait_for 20 test -s "$work/result" || true
 }
+state=$work/state
 rootlessctl remove-ports 2 4 >"$work/.out"
-
 start_proxy
 is "docker-proxy: the result dockerd waits for" "$(cat "$work/result")" 0
 like "docker-proxy: the port leads to the child's loopback" "$(ports)" "^\{\"id\":[0-9]+,\"spec\":\{\"proto\":\"tcp4\",\"parentIP\":\"0.0.0.0\",\"parentPort\":$port,\"childPort\":$port,\"childIP\":\"127.0.0.1\"\}\}$"
@@ -112,15 +176,25 @@ ok "SIGINT: the port is free again" no_ports
 ok "SIGINT: nobody listens" wait_for 5 nobody_listens
 
 start_proxy
-kill -KILL "$(pgrep -P "$proxy")"
+kill -KILL "$(pgrep -P "$proxy" -x docker-proxy)"
 run wait "$proxy"
 isnt "the real one is killed: it ends, too" "$rc" 0
 ok "the real one is killed: the port is free again" no_ports
 
 start_proxy
+isnt "it is killed: before, the port is there" "$(ports)" ""
 kill -KILL "$proxy"
 ok "it is killed: the real one ends, too" wait_for 10 nobody_listens
-ok "the port it left can be taken away" rootlessctl remove-ports "$(ports | grep -o '"id":[0-9]*' | tr -dc 0-9)"
+ok "it is killed: the port is free again" wait_for 10 no_ports
+
+start_proxy
+keeper=$(pgrep -P "$proxy" -x rootlesskit-doc)
+is "nothing of dockerd's stays open in who keeps the port" \
+    "$(find "/proc/$keeper/fd" -mindepth 1 -printf '%l\n' | grep -vE '^socket:|/dev/null|proxy.log' || true)" ""
+kill -INT -- "$proxy" "$keeper"
+run wait "$proxy"
+is "SIGINT to both, as from a terminal: a clean end" "$rc" 0
+ok "SIGINT to both: the port is free again" no_ports
 
 : >"$work/result"
 (rootlesskit-docker-proxy "${flags[@]}" 3>"$work/result" & sleep 60) 2>>"$work/proxy.log" &
@@ -141,11 +215,26 @@ rootlessctl remove-ports "$(ports | grep -o '"id":[0-9]*' | tr -dc 0-9)" >"$work
 
 flags=(-proto udp -host-ip 0.0.0.0 -host-port "$port" -container-ip 127.0.0.1 -container-port 1)
 start_proxy
-is "a protocol the driver lacks: the container starts all the same" "$(cat "$work/result")" 0
-like "a protocol the driver lacks: a warning" "$(cat "$work/proxy.log")" 'not published'
-ok "a protocol the driver lacks: no port" no_ports
-kill -TERM "$proxy"
 run wait "$proxy"
+is "a protocol the driver lacks: the container starts all the same" "$rc $(cat "$work/result")" "0 0"
+like "a protocol the driver lacks: a warning" "$(cat "$work/proxy.log")" 'builtin has no udp for 0.0.0.0: port [0-9]+ is not published'
+ok "a protocol the driver lacks: no port" no_ports
+
+# proxied NAME SPEC-ERE FLAG...: what the flags publish
+proxied() {
+    local name=$1 ere=$2
+    flags=("${@:3}")
+    start_proxy
+    like "$name" "$(ports)" "\"spec\":\{$ere\}"
+    kill -INT "$proxy"
+    run wait "$proxy"
+    is "$name: a clean end" "$rc $(cat "$work/result")" "0 0"
+}
+proxied "flags of Go's: two dashes and =" '"proto":"tcp4","parentIP":"127.0.0.1",.*"childIP":"127.0.0.1"' \
+    --proto=tcp --host-ip=127.0.0.1 "--host-port=$port" --container-ip=127.0.0.1 --container-port=80
+proxied "no host address: IPv4" "\"proto\":\"tcp4\",\"parentPort\":$port,.*" -host-port "$port" -container-ip 127.0.0.1 -container-port 80
+proxied "an IPv4 address in IPv6's form" '"proto":"tcp4","parentIP":"::ffff:127.0.0.1",.*"childIP":"127.0.0.1"' \
+    -host-ip ::ffff:127.0.0.1 -host-port "$port" -container-ip 127.0.0.1 -container-port 80
 
 flags=(-proto tcp -host-ip 0.0.0.0 -host-port "$port" -container-ip 127.0.0.1 -bogus)
 start_proxy
@@ -154,9 +243,16 @@ like "an unknown flag: dockerd is told" "$(cat "$work/result")" $'^1\nunknown fl
 fails "by hand, without fd 3" rootlesskit-docker-proxy -proto tcp
 like "it says who runs it" "$err" 'dockerd'
 
-mkdir "$work/empty"
-serve_from "$work/empty" empty
-export ROOTLESSKIT_STATE_DIR=$state
+
+# In a network of its own, which has the child's address.
+in_child=(unshare --net sh -c 'ip link set lo up && ip address add 10.0.2.100/32 dev lo && exec "$@"' sh)
+export ROOTLESSKIT_STATE_DIR=$work/full
+proxied "a driver that forwards to no loopback" '.*"childIP":"10.0.2.100"' \
+    -proto tcp -host-ip 0.0.0.0 -host-port "$port" -container-ip 127.0.0.1 -container-port 80
+proxied "UDP, IPv6" '"proto":"udp6","parentIP":"::",.*"childIP":"10.0.2.100"' \
+    -proto udp -host-ip :: -host-port "$port" -container-ip 127.0.0.1 -container-port 80
+in_child=()
+export ROOTLESSKIT_STATE_DIR=$work/empty
 flags=(-proto tcp -host-ip 127.0.0.1 -host-port "$port" -container-ip 127.0.0.1 -container-port 1)
 start_proxy
 is "no port driver: it becomes the real one" "$(cat "$work/result") $(cat "/proc/$proxy/comm")" "0 docker-proxy"
