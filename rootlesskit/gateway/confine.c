@@ -94,6 +94,10 @@ int confine_process(struct err *err)
         return r;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_sys(err, errno, "cannot set no_new_privs");
+    /* Root of the user namespace may trace whoever has joined it, and with --subid-slice it is not
+     * the user that this process is. */
+    if (prctl(PR_SET_DUMPABLE, 0) < 0)
+        return err_sys(err, errno, "cannot become undumpable");
     r = install_filter();
     return r < 0 ? err_sys(err, -r, "cannot install the system call filter") : 0;
 }
