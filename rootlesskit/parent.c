@@ -41,6 +41,7 @@ struct parent {
     struct loop loop;
     struct loop_source signals, child_end, link, plane, helper, resolv;
     int signal_fd, resolv_fd;
+    struct maps maps;
     struct child child;
     struct uplink uplink;
     struct ports ports;
@@ -129,12 +130,14 @@ static int set_up(struct parent *parent, struct err *err)
     int r = statedir_open(&parent->state, parent->config->state_dir, err);
     if (r < 0)
         return r;
-    r = child_start(&parent->child, parent->config, &parent->state, err);
+    r = maps_plan(&parent->maps, parent->config, err);
+    if (r >= 0)
+        r = child_start(&parent->child, parent->config, &parent->state, err);
     activation_close(parent->config->n_sockets);
     if (r >= 0)
         r = uplink_begin(&parent->uplink, parent->config, &parent->child, err);
     if (r >= 0)
-        r = maps_write(parent->child.pid, err);
+        r = maps_write(&parent->maps, parent->child.pid, err);
     if (r >= 0)
         evacuate(parent);
     if (r >= 0)

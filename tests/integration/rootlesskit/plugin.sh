@@ -85,6 +85,11 @@ is "rootlesskit maps a plug-in's ranges" "$(tr -s ' ' <<<"$out")" " 0 $uid 1
  0 $gid 1
  1 300000 1000
  1001 400000 65536"
+run as_user rootlesskit --subid-source=static true
+is "--subid-source=static goes by the files, and newuidmap does not" "$rc" 1
+like "which it says" "$err" 'uid range .* not allowed: "subid: rltest"'
+run as_user rootlesskit --subid-source=dynamic cat /proc/self/uid_map
+is "--subid-source=dynamic maps a plug-in's ranges" "$(tr -s ' ' <<<"$out" | tail -1)" " 1001 400000 65536"
 run as_user rootless-setup check newuidmap
 like "check: newuidmap grants them" "$out" "mapped 66537 uids"
 done_testing
