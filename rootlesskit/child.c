@@ -43,8 +43,10 @@ static int await(int link, enum link_op op)
     return message.op == (uint32_t)op ? 0 : -EPROTO;
 }
 
-static int become_root(struct err *err)
+static int become_root(const struct rk_config *config, struct err *err)
 {
+    if (config->slice.kind != SLICE_NONE)
+        return slice_become_root(err);
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
         return err_sys(err, errno, "cannot become root of the user namespace");
     return 0;
@@ -59,13 +61,13 @@ static bool is_detached(const struct rk_config *config)
 static int set_up_mounts(const struct rk_config *config, const struct statedir *state, int netns_fd,
                          struct err *err)
 {
-    int r = become_root(err);
-    if (r >= 0 && config->pidns && mounts_proc(err) < 0)
-        cli_warning("%s", err->msg);
-    if (r >= 0)
-        r = mounts_propagate(config->propagation, err);
+    int r = mounts_propagate(config->propagation, err);
     if (r >= 0 && is_detached(config))
         r = netns_mount(state, netns_fd, err);
+    if (r >= 0)
+        r = become_root(config, err);
+    if (r >= 0 && config->pidns && mounts_proc(err) < 0)
+        cli_warning("%s", err->msg);
     for (size_t i = 0; i < config->copy_up.n && r >= 0; i++)
         r = copyup_dir(config->copy_up.items[i], err);
     if (r >= 0 && config->net_kind != NET_HOST && !config->detach_netns && mounts_sys(err) < 0)
@@ -75,19 +77,19 @@ static int set_up_mounts(const struct rk_config *config, const struct statedir *
     return r;
 }
 
-/* The state directory's two files, opened in this mount namespace: an fd of the parent's could not
- * be the source of a bind mount. */
-static void mount_network_files(const struct statedir *state)
+/* The state directory's two files. @param here_fd  the directory, opened in this mount namespace
+ * (an fd of the parent's could not be the source of a bind mount) when all above it could be passed
+ */
+static void mount_network_files(const struct statedir *state, int here_fd)
 {
     static const char *const names[] = {"resolv.conf", "hosts"};
     for (int i = 0; i < 2; i++) {
         struct err err = {0};
-        char source[PATH_MAX + NAME_MAX], target[32];
-        (void)str_format(source, sizeof source, "%s/%s", state->path, names[i]);
+        char target[32];
         (void)str_format(target, sizeof target, "/etc/%s", names[i]);
-        cleanup_close int fd = open(source, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        cleanup_close int fd = openat(here_fd, names[i], O_PATH | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
-            (void)err_sys(&err, errno, "cannot open %s", source);
+            (void)err_sys(&err, errno, "cannot open %s/%s", state->path, names[i]);
         if (fd < 0 || mounts_file(fd, target, &err) < 0)
             cli_warning("%s", err.msg);
     }
@@ -105,11 +107,21 @@ static int set_environment(const struct statedir *state, uid_t euid, gid_t egid)
                : 0;
 }
 
+/* A slice's root may pass through the state directory, if it gets there. */
+static void warn_unreachable(const struct rk_config *config, const struct statedir *state)
+{
+    if (config->slice.kind != SLICE_NONE && access(state->path, X_OK) < 0)
+        cli_warning("--subid-slice: the command cannot reach the API in %s: a directory above is "
+                    "closed to other users (chmod o+x it, or choose another --state-dir)",
+                    state->path);
+}
+
 /* Every step up to the command's start. @return 0; -errno; -EPIPE when the parent is gone */
 static int set_up(const struct rk_config *config, const struct statedir *state, int link,
                   struct err *err)
 {
     cleanup_close int netns_fd = is_detached(config) ? netns_make(err) : -EBADF;
+    cleanup_close int here_fd = open(state->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int r = 0;
     if (is_detached(config))
         r = netns_fd < 0 ? netns_fd : link_send_fd(link, LINK_NETNS, netns_fd);
@@ -120,7 +132,9 @@ static int set_up(const struct rk_config *config, const struct statedir *state, 
     if (r >= 0)
         r = await(link, LINK_NETWORK);
     if (r >= 0 && options_has_names(config) && !config->detach_netns)
-        mount_network_files(state);
+        mount_network_files(state, here_fd);
+    if (r >= 0)
+        warn_unreachable(config, state);
     return r;
 }
 

@@ -169,7 +169,9 @@ static int start_server(struct endpoint *endpoint, struct err *err)
         r = msg_pair(pair, err);
     if (r < 0)
         return r;
-    const char *const argv[] = {path, NULL};
+    char root[16];
+    (void)str_format(root, sizeof root, "%u", endpoint->root);
+    const char *const argv[] = {path, root, NULL};
     const int passed[] = {endpoint->listen_fd, pair[1]}; /* CONTROL_LISTEN_FD, CONTROL_FD */
     struct proc_spec spec = {
         .argv = argv, .pass_fds = passed, .n_pass_fds = 2, .die_with_parent = 1, .own_group = 1};
@@ -223,7 +225,7 @@ int endpoint_open(struct endpoint *endpoint, struct err *err)
     endpoint->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (endpoint->listen_fd < 0)
         return err_sys(err, errno, "cannot make the API socket");
-    mode_t old = umask(0177);
+    mode_t old = umask(endpoint->root == geteuid() ? 0177 : 0111);
     int bound = bind(endpoint->listen_fd, (const struct sockaddr *)&address, sizeof address);
     int code = errno;
     umask(old);

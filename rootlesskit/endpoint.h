@@ -23,6 +23,7 @@ struct endpoint {
     struct ports *ports;
     const struct network_info *network;
     pid_t child;
+    uid_t root; /**< the command's root, who is served as we are */
 
     int listen_fd, control_fd, server_pidfd;
     pid_t server; /**< 0: not running */
@@ -34,7 +35,7 @@ struct endpoint {
         .listen_fd = -EBADF, .control_fd = -EBADF, .server_pidfd = -EBADF \
     }
 
-/** Creates api.sock (0600) in the state directory and watches it in @p endpoint->loop. The fields
- *  of the first group are set by the caller before. */
+/** Creates api.sock (0600; 0666 when the command is somebody else) in the state directory and
+ * watches it in @p endpoint->loop. The fields of the first group are set by the caller before. */
 int endpoint_open(struct endpoint *endpoint, struct err *err);
 void endpoint_close(struct endpoint *endpoint);

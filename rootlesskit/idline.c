@@ -59,3 +59,22 @@ int idline_make(struct idline *ret, const struct subid_range *ranges, size_t n, 
     }
     return 0;
 }
+
+void idline_cut(struct idline *line, uint32_t offset, uint32_t count)
+{
+    size_t n = line->n;
+    line->n = 0; /* what is kept never gets ahead of what is read */
+    line->total = 0;
+    for (size_t i = 0; i < n && count > 0; i++) {
+        struct subid_range range = line->items[i];
+        if (offset >= range.count) {
+            offset -= range.count;
+            continue;
+        }
+        uint32_t left = range.count - offset;
+        uint32_t taken = left < count ? left : count;
+        add(line, range.start + offset, taken);
+        count -= taken;
+        offset = 0;
+    }
+}

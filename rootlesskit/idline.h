@@ -28,3 +28,5 @@ struct idline {
  */
 int idline_make(struct idline *ret, const struct subid_range *ranges, size_t n, uint32_t own,
                 const char *what, struct err *err);
+/** Leaves the piece [offset, offset + count), which the caller knows to lie within the line. */
+void idline_cut(struct idline *line, uint32_t offset, uint32_t count);

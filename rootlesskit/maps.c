@@ -16,6 +16,8 @@
 #include "rootlesskit/grants.h"
 #include "rootlesskit/mapfail.h"
 #include "rootlesskit/options.h"
+#include "rootlesskit/slicestore.h"
+#include "rootlesskit/statedir.h"
 
 #define NUMBER_MAX 11 /* "4294967295" and its NUL */
 #define WORDS_MAX (2 + 3 * SUBID_RANGES_MAX + 1)
@@ -56,14 +58,15 @@ static int fill(struct mapper *mapper, const struct maps *maps, pid_t child, str
 {
     const struct idline *line = &maps->lines[mapper->kind];
     uint32_t inside = 0;
-    if (line->n + 1 > SUBID_RANGES_MAX)
+    if (line->n + !maps->is_slice > SUBID_RANGES_MAX)
         return err_set(err, E2BIG,
                        "your subordinate %s are %zu ranges, and the kernel takes %d at most, your "
                        "own id included; merge some",
                        kind_name(mapper->kind), line->n, SUBID_RANGES_MAX);
     mapper->words[mapper->n++] = mapper->program;
     add_number(mapper, (uint32_t)child);
-    inside = add_extent(mapper, 0, mapper->kind == SUBID_UID ? getuid() : getgid(), 1);
+    if (!maps->is_slice)
+        inside = add_extent(mapper, 0, mapper->kind == SUBID_UID ? getuid() : getgid(), 1);
     for (size_t i = 0; i < line->n; i++)
         inside = add_extent(mapper, inside, line->items[i].start, line->items[i].count);
     return 0;
@@ -117,14 +120,55 @@ static int finish(struct mapper *mapper, struct err *err)
 
 /* ---- what is to be mapped ---- */
 
-int maps_plan(struct maps *ret, const struct rk_config *config, struct err *err)
+static int check_fits(struct slice slice, const struct grants *grants, const struct idline lines[2],
+                      struct err *err)
+{
+    for (enum subid_kind kind = SUBID_UID; kind <= SUBID_GID; kind++)
+        if (slice.offset + slice.count > lines[kind].total)
+            return err_set(err, ERANGE,
+                           "--subid-slice: the slice %u:%u is not within your subordinate %s: %s "
+                           "has %u for you; get more, or choose another slice",
+                           slice.offset, slice.count, kind_name(kind), grants->where[kind],
+                           lines[kind].total);
+    return 0;
+}
+
+static int find_slice(const struct rk_config *config, const struct statedir *state,
+                      const struct grants *grants, const struct idline lines[2], struct slice *ret,
+                      struct err *err)
+{
+    uint32_t uids = lines[SUBID_UID].total, gids = lines[SUBID_GID].total;
+    int r = config->slice.kind == SLICE_GIVEN ? check_fits(config->slice, grants, lines, err) : 0;
+    if (r >= 0)
+        r = slicestore_claim(state->path, config->slice, uids < gids ? uids : gids, ret, err);
+    return r < 0 ? r : check_fits(*ret, grants, lines, err);
+}
+
+static int plan_slice(struct maps *maps, const struct rk_config *config,
+                      const struct statedir *state, const struct grants *grants, struct err *err)
+{
+    struct slice slice = {0};
+    int r = find_slice(config, state, grants, maps->lines, &slice, err);
+    if (r < 0)
+        return r;
+    for (enum subid_kind kind = SUBID_UID; kind <= SUBID_GID; kind++)
+        idline_cut(&maps->lines[kind], slice.offset, slice.count);
+    maps->is_slice = true;
+    maps->root = maps->lines[SUBID_UID].items[0].start;
+    return statedir_let_through(state, err);
+}
+
+int maps_plan(struct maps *ret, const struct rk_config *config, const struct statedir *state,
+              struct err *err)
 {
     struct grants grants;
-    *ret = (struct maps){0};
+    *ret = (struct maps){.root = getuid()};
     int r = grants_find(&grants, config->subid_source, err);
     for (enum subid_kind kind = SUBID_UID; kind <= SUBID_GID && r >= 0; kind++)
         r = idline_make(&ret->lines[kind], grants.ranges[kind], grants.n[kind],
                         kind == SUBID_UID ? getuid() : getgid(), kind_name(kind), err);
+    if (r >= 0 && config->slice.kind != SLICE_NONE)
+        r = plan_slice(ret, config, state, &grants, err);
     return r;
 }
 

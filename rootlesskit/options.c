@@ -99,6 +99,9 @@ static const struct cli_option table[] = {
     {"subid-source", 0, CLI_STRING, FIELD(subid_source), "SOURCE",
      "where sub-ids are: auto, dynamic (nsswitch.conf), static (the files) (default: auto)",
      subid_sources},
+    {"subid-slice", 0, CLI_STRING, FIELD(subid_slice), "SLICE",
+     "map a piece of the sub-ids only, and not the caller: OFFSET:COUNT, or auto (needs "
+     "--state-dir)"},
 };
 
 static const struct cli_program program = {

@@ -10,6 +10,7 @@
 
 #include "lib/cli/options.h"
 #include "rootlesskit/port/spec.h"
+#include "rootlesskit/slice.h"
 
 struct err;
 
@@ -55,10 +56,12 @@ struct rk_config {
     const char *reaper;
     const char *evacuate_cgroup2; /**< name of the cgroup, or NULL */
     const char *subid_source;     /**< auto, dynamic, static */
+    const char *subid_slice;      /**< auto, OFFSET:COUNT, or NULL */
 
     /* worked out */
     enum net_kind net_kind;
     enum port_kind port_kind;
+    struct slice slice;
     bool reap; /**< as pid 1, reap orphans too */
     struct in_addr child_ip, gateway_ip, dns_ip;
     uint8_t prefix;

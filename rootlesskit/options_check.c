@@ -202,6 +202,15 @@ static int check_processes(struct rk_config *config, struct err *err)
     return 0;
 }
 
+static int check_slice(struct rk_config *config, struct err *err)
+{
+    int r = slice_parse(&config->slice, config->subid_slice, err);
+    if (r >= 0 && config->slice.kind != SLICE_NONE && !config->state_dir)
+        r = err_set(err, EINVAL,
+                    "--subid-slice needs --state-dir: the slice is remembered for that directory");
+    return r;
+}
+
 int options_check(struct rk_config *config, struct err *err)
 {
     bool mtu_given = config->mtu > 0;
@@ -210,6 +219,8 @@ int options_check(struct rk_config *config, struct err *err)
         r = check_mounts(config, err);
     if (r >= 0)
         r = check_processes(config, err);
+    if (r >= 0)
+        r = check_slice(config, err);
     if (r >= 0)
         r = check_ports(config, err);
     if (r >= 0)

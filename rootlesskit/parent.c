@@ -113,6 +113,7 @@ static int announce(struct parent *parent, struct err *err)
     parent->endpoint.ports = &parent->ports;
     parent->endpoint.network = &parent->uplink.network.info;
     parent->endpoint.child = parent->child.pid;
+    parent->endpoint.root = parent->maps.root;
     return endpoint_open(&parent->endpoint, err);
 }
 
@@ -130,7 +131,7 @@ static int set_up(struct parent *parent, struct err *err)
     int r = statedir_open(&parent->state, parent->config->state_dir, err);
     if (r < 0)
         return r;
-    r = maps_plan(&parent->maps, parent->config, err);
+    r = maps_plan(&parent->maps, parent->config, &parent->state, err);
     if (r >= 0)
         r = child_start(&parent->child, parent->config, &parent->state, err);
     activation_close(parent->config->n_sockets);

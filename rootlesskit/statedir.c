@@ -161,6 +161,13 @@ int statedir_open(struct statedir *state, const char *path, struct err *err)
     return 0;
 }
 
+int statedir_let_through(const struct statedir *state, struct err *err)
+{
+    return fchmod(state->fd, 0711) < 0
+               ? err_sys(err, errno, "--state-dir: cannot open %s to others", state->path)
+               : 0;
+}
+
 void statedir_remove(struct statedir *state)
 {
     if (state->lock_fd >= 0) {

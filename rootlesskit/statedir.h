@@ -31,6 +31,8 @@ struct statedir {
  * @return 0; -EBUSY when another instance runs there; -errno
  */
 int statedir_open(struct statedir *state, const char *path, struct err *err);
+/** Other users' processes may reach what is in it and open to them, but not list it. */
+int statedir_let_through(const struct statedir *state, struct err *err);
 /** Removes our files and, if it is then empty, the directory. Works from the child too. */
 void statedir_remove(struct statedir *state);
 /** Closes the fds without removing anything. */

@@ -1,7 +1,8 @@
 /*
  * Between the parent and rootlesskit-api, which serves the REST API: one request, one reply, over a
  * SOCK_SEQPACKET pair (lib/base/msg.h). The parent starts rootlesskit-api when somebody connects
- * to api.sock, with the listening socket as fd 3 and this pair as fd 4; it ends when idle. So the
+ * to api.sock, with the listening socket as fd 3, this pair as fd 4, and as its one argument the
+ * uid that it serves beside its own and root's; it ends when idle. So the
  * HTTP server's libraries cost nothing at start-up, and its parser never runs in the parent.
  */
 #pragma once

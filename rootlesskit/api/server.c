@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/err.h"
+#include "lib/base/parse.h"
 #include "lib/base/fdflag.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
@@ -24,7 +26,9 @@
 /* What is read of a body that is too long, so that its sender gets to see the answer. */
 #define DISCARD_MAX (1024 * 1024)
 
-/* The socket's mode says the same; this holds even if somebody changes it. */
+static uint32_t command_root; /* who is served too */
+
+/* The socket's mode may be open to all: with --subid-slice the command's root is another user. */
 static bool peer_allowed(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -33,7 +37,7 @@ static bool peer_allowed(struct MHD_Connection *connection)
     socklen_t len = sizeof peer;
     if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
         return false;
-    return peer.uid == geteuid() || peer.uid == 0;
+    return peer.uid == geteuid() || peer.uid == 0 || peer.uid == command_root;
 }
 
 /* @return MHD_NO for one who will not stop: his connection is closed */
@@ -150,9 +154,12 @@ static bool has_sockets(void)
            type == SOCK_SEQPACKET;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    struct err err = {0};
     cli_begin("[rootlesskit:api   ]", CONTROL_FD + 1);
+    if (argc > 1 && parse_u32("uid", argv[1], 0, UINT32_MAX - 1, &command_root, &err) < 0)
+        return cli_fail(&err, CLI_FAILED);
     if (!has_sockets()) {
         cli_error("it is started by rootlesskit, with its sockets, and not by hand");
         return CLI_FAILED;

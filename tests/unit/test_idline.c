@@ -68,6 +68,31 @@ START_TEST(too_many_are_refused)
 }
 END_TEST
 
+static const struct {
+    uint32_t offset, count;
+    struct subid_range piece[3];
+    size_t n;
+} cuts[] = {
+    {0, 30, {{100, 10}, {50, 5}, {200, 15}}, 3},
+    {0, 10, {{100, 10}}, 1},
+    {3, 4, {{103, 4}}, 1},
+    {9, 3, {{109, 1}, {50, 2}}, 2},
+    {10, 5, {{50, 5}}, 1},
+    {15, 15, {{200, 15}}, 1},
+    {14, 2, {{54, 1}, {200, 1}}, 2},
+    {29, 1, {{214, 1}}, 1},
+};
+
+START_TEST(a_line_is_cut)
+{
+    const struct subid_range ranges[] = {{100, 10}, {50, 5}, {200, 15}};
+    struct idline line;
+    ck_assert_int_eq(idline_make(&line, ranges, 3, OWN, "uids", NULL), 0);
+    idline_cut(&line, cuts[_i].offset, cuts[_i].count);
+    is_line(&line, cuts[_i].piece, cuts[_i].n);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("idline");
@@ -75,6 +100,7 @@ int main(void)
     tcase_add_loop_test(cases, ranges_become_a_line, 0, sizeof lines / sizeof lines[0]);
     tcase_add_test(cases, overlapping_ranges_are_refused);
     tcase_add_test(cases, too_many_are_refused);
+    tcase_add_loop_test(cases, a_line_is_cut, 0, sizeof cuts / sizeof cuts[0]);
     suite_add_tcase(suite, cases);
     return tap_run(suite);
 }

@@ -90,6 +90,9 @@ is "--subid-source=static goes by the files, and newuidmap does not" "$rc" 1
 like "which it says" "$err" 'uid range .* not allowed: "subid: rltest"'
 run as_user rootlesskit --subid-source=dynamic cat /proc/self/uid_map
 is "--subid-source=dynamic maps a plug-in's ranges" "$(tr -s ' ' <<<"$out" | tail -1)" " 1001 400000 65536"
+run as_user rootlesskit --subid-slice=900:200 --state-dir="$home/st" cat /proc/self/uid_map
+is "and --subid-slice a piece of them" "$(tr -s ' ' <<<"$out")" " 0 200900 100
+ 100 400000 100"
 run as_user rootless-setup check newuidmap
 like "check: newuidmap grants them" "$out" "mapped 66537 uids"
 done_testing
