@@ -36,7 +36,7 @@ static const char *const semver_parts[] = {"major", "minor", "patch", NULL};
 #define FIELD(member) .offset = offsetof(struct rk_config, member)
 
 static const struct cli_option table[] = {
-    {"debug", 0, CLI_FLAG, FIELD(debug), .help = "print debug messages"},
+    {"debug", 0, CLI_FLAG, FIELD(debug), .help = "say what is done, and when"},
     {"print-semver", 0, CLI_STRING, FIELD(print_semver), "PART",
      "print one part of the version: major, minor, patch", semver_parts},
     {"state-dir", 0, CLI_STRING, FIELD(state_dir), "DIR",

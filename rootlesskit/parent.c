@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
@@ -126,36 +127,63 @@ static void evacuate(const struct parent *parent)
         cli_warning("--evacuate-cgroup2=%s: %s", name, err.msg);
 }
 
-static int set_up(struct parent *parent, struct err *err)
+static int open_state(struct parent *parent, struct err *err)
 {
-    int r = statedir_open(&parent->state, parent->config->state_dir, err);
+    return statedir_open(&parent->state, parent->config->state_dir, err);
+}
+
+static int plan_maps(struct parent *parent, struct err *err)
+{
+    return maps_plan(&parent->maps, parent->config, &parent->state, err);
+}
+
+static int start_child(struct parent *parent, struct err *err)
+{
+    int r = child_start(&parent->child, parent->config, &parent->state, err);
+    activation_close(parent->config->n_sockets);
+    return r < 0 ? r : uplink_begin(&parent->uplink, parent->config, &parent->child, err);
+}
+
+static int write_maps(struct parent *parent, struct err *err)
+{
+    int r = maps_write(&parent->maps, parent->child.pid, err);
     if (r < 0)
         return r;
-    r = maps_plan(&parent->maps, parent->config, &parent->state, err);
-    if (r >= 0)
-        r = child_start(&parent->child, parent->config, &parent->state, err);
-    activation_close(parent->config->n_sockets);
-    if (r >= 0)
-        r = uplink_begin(&parent->uplink, parent->config, &parent->child, err);
-    if (r >= 0)
-        r = maps_write(&parent->maps, parent->child.pid, err);
-    if (r >= 0)
-        evacuate(parent);
-    if (r >= 0)
-        r = tell(parent, LINK_MAPPED, err);
-    if (r >= 0)
-        r = uplink_finish(&parent->uplink, parent->config, &parent->child, &parent->state, err);
-    if (r >= 0)
-        r = tell(parent, LINK_NETWORK, err);
-    if (r >= 0)
-        r = publish(parent, err);
-    if (r >= 0)
-        r = await_ready(parent, err);
-    if (r >= 0)
-        r = announce(parent, err);
-    if (r >= 0)
-        r = tell(parent, LINK_GO, err);
-    return r;
+    evacuate(parent);
+    return tell(parent, LINK_MAPPED, err);
+}
+
+static int bring_up_network(struct parent *parent, struct err *err)
+{
+    int r = uplink_finish(&parent->uplink, parent->config, &parent->child, &parent->state, err);
+    return r < 0 ? r : tell(parent, LINK_NETWORK, err);
+}
+
+static int let_go(struct parent *parent, struct err *err)
+{
+    return tell(parent, LINK_GO, err);
+}
+
+static int set_up(struct parent *parent, struct err *err)
+{
+    static const struct {
+        int (*fn)(struct parent *parent, struct err *err);
+        const char *done;
+    } steps[] = {
+        {open_state, "the state directory is ours"}, {plan_maps, "the ids to map are known"},
+        {start_child, "the namespaces are made"},    {write_maps, "the ids are mapped"},
+        {bring_up_network, "the network works"},     {publish, "the ports are published"},
+        {await_ready, "the mounts are done"},        {announce, "child_pid and api.sock are there"},
+        {let_go, "the command may start"},
+    };
+    int64_t begin = clock_ms();
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        int r = steps[i].fn(parent, err);
+        if (r < 0)
+            return r;
+        cli_debug("%3lld ms: %s", (long long)(clock_ms() - begin), steps[i].done);
+    }
+    return 0;
 }
 
 static void fail(struct parent *parent, const char *what)

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "lib/base/err.h"
-#include "lib/base/parse.h"
 #include "lib/base/fdflag.h"
+#include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/api/connections.h"
