@@ -114,10 +114,12 @@ static int become(void *arg)
     return -errno;
 }
 
+/* NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork): the checks know
+ * only a direct exec behind vfork(). */
 pid_t proc_exec(int (*fn)(void *arg), void *arg)
 {
     volatile int failure = 0; /* written by the new process, in our memory */
-    pid_t pid = vfork();      // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+    pid_t pid = vfork();
     if (pid == 0) {
         failure = fn(arg);
         _exit(127);
@@ -128,6 +130,7 @@ pid_t proc_exec(int (*fn)(void *arg), void *arg)
         (void)proc_wait(pid);
     return failure < 0 ? failure : pid;
 }
+/* NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
 
 pid_t proc_start(const struct proc_spec *spec, struct err *err)
 {
