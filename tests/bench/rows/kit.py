@@ -202,6 +202,7 @@ def run_as_user(words, extra):
         congestion = f.read()
     entry = pwd.getpwnam(USER)
     runtime = tempfile.mkdtemp(prefix="rlbench-run-")
+    ask = memory.serve_pss()
     try:
         os.chown(runtime, entry.pw_uid, entry.pw_gid)
         os.chmod(TUN, 0o666)
@@ -210,8 +211,8 @@ def run_as_user(words, extra):
         return subprocess.run(
             ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "env", "-i",
              f"HOME={entry.pw_dir}", f"USER={USER}", f"TMPDIR={runtime}", f"XDG_RUNTIME_DIR={runtime}",
-             f"PATH={SYSTEM_PATH}", *(f"{k}={v}" for k, v in extra.items()), *words],
-            cwd="/", check=False).returncode
+             f"PATH={SYSTEM_PATH}", f"{memory.ASK}={ask}", *(f"{k}={v}" for k, v in extra.items()), *words],
+            cwd="/", check=False, pass_fds=[ask]).returncode
     finally:
         with open(CONGESTION, "w", encoding="ascii") as f:
             f.write(congestion)
