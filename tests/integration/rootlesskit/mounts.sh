@@ -38,21 +38,23 @@ is "its entries can be removed" "$rc" 0
 run as_user rootlesskit --copy-up=/tmp sh -c 'touch /tmp/x && ls /tmp/x'
 is "/tmp can be copied up too" "$out" "/tmp/x"
 
-# Mounts made outside after the start: seen inside with slave, not with private.
-mkdir "$work/outside"
-mount -t tmpfs tmpfs "$work/outside"
-mount --make-shared "$work/outside"
-mkdir "$work/outside/late"
-for mode in rprivate rslave; do
-    start_kit --propagation=$mode sleep 1000
-    mount -t tmpfs tmpfs "$work/outside/late"
-    touch "$work/outside/late/file"
-    seen=$(ls "/proc/$(cat "$state/child_pid")/root$work/outside/late")
-    umount "$work/outside/late"
+# Mounts made outside after the start: seen inside, but with private; a mount made inside never outside.
+mount --make-shared /
+mkdir "$work/late" "$work/inner"
+declare -A want=([private]="" [rprivate]="" [slave]=file [rslave]=file [shared]=file [rshared]=file)
+for mode in private rprivate slave rslave shared rshared; do
+    start_kit --propagation=$mode sh -c "mount -t tmpfs tmpfs $work/inner && touch $work/inner/file && sleep 1000"
+    mount -t tmpfs tmpfs "$work/late"
+    touch "$work/late/file"
+    root=/proc/$(cat "$state/child_pid")/root
+    is "a later mount of the host's with $mode" "$(ls "$root$work/late")" "${want[$mode]}"
+    ok "one made inside stays there" wait_for 5 test -e "$root$work/inner/file" -a ! -e "$work/inner/file"
+    umount "$work/late"
     stop_kit
-    declare -A want=([rprivate]="" [rslave]="file")
-    is "a later mount of the host's with $mode" "$seen" "${want[$mode]}"
 done
+mount --make-private /
+run as_user rootlesskit --propagation=rslave --copy-up=/run echo copied
+is "slave and copy-up go together" "$out" copied
 
 # shellcheck disable=SC2016
 run as_user rootlesskit --pidns sh -c 'echo $$; ls -d /proc/[0-9]* | wc -l'
