@@ -129,11 +129,11 @@ int netlink_add_address(struct netlink *netlink, unsigned index, struct in_addr 
     return r < 0 ? err_sys(err, -r, "cannot give interface %u its address", index) : 0;
 }
 
-static struct rtmsg *start_route(struct request *request, uint8_t table, uint8_t type,
-                                 uint8_t scope)
+static struct rtmsg *start_route(struct request *request, uint8_t family, uint8_t table,
+                                 uint8_t type, uint8_t scope)
 {
     struct rtmsg *route = start(request, RTM_NEWROUTE, CREATE, sizeof *route);
-    route->rtm_family = AF_INET;
+    route->rtm_family = family;
     route->rtm_table = table;
     route->rtm_protocol = RTPROT_STATIC;
     route->rtm_type = type;
@@ -145,7 +145,7 @@ int netlink_add_route(struct netlink *netlink, unsigned index, struct in_addr to
                       struct in_addr via, struct err *err)
 {
     struct request request;
-    struct rtmsg *route = start_route(&request, RT_TABLE_MAIN, RTN_UNICAST,
+    struct rtmsg *route = start_route(&request, AF_INET, RT_TABLE_MAIN, RTN_UNICAST,
                                       via.s_addr ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
     route->rtm_dst_len = prefix;
     if (prefix > 0)
@@ -157,10 +157,14 @@ int netlink_add_route(struct netlink *netlink, unsigned index, struct in_addr to
     return r < 0 ? err_sys(err, -r, "cannot add a route to interface %u", index) : 0;
 }
 
-int netlink_mark_is_local(struct netlink *netlink, uint32_t mark, uint32_t table, struct err *err)
+/* Before the rules that other software in the namespace may add. */
+#define RULE_PRIORITY 100
+
+int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark, uint32_t table,
+                          struct err *err)
 {
     struct request request;
-    struct rtmsg *route = start_route(&request, (uint8_t)table, RTN_LOCAL, RT_SCOPE_HOST);
+    struct rtmsg *route = start_route(&request, family, (uint8_t)table, RTN_LOCAL, RT_SCOPE_HOST);
     route->rtm_dst_len = 0;
     mnl_attr_put_u32(request.header, RTA_OIF, if_nametoindex("lo"));
     int r = finish(netlink, &request);
@@ -168,10 +172,11 @@ int netlink_mark_is_local(struct netlink *netlink, uint32_t mark, uint32_t table
         return err_sys(err, -r, "cannot add the local route of table %u", table);
 
     struct fib_rule_hdr *rule = start(&request, RTM_NEWRULE, CREATE, sizeof *rule);
-    rule->family = AF_INET;
+    rule->family = family;
     rule->table = (uint8_t)table;
     rule->action = FR_ACT_TO_TBL;
     mnl_attr_put_u32(request.header, FRA_FWMARK, mark);
+    mnl_attr_put_u32(request.header, FRA_PRIORITY, RULE_PRIORITY);
     r = finish(netlink, &request);
     return r < 0
                ? err_sys(

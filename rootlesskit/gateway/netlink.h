@@ -26,9 +26,10 @@ int netlink_add_address(struct netlink *netlink, unsigned index, struct in_addr 
 /** A route to @p to / @p prefix: out of @p index, via @p via when it is not 0.0.0.0. */
 int netlink_add_route(struct netlink *netlink, unsigned index, struct in_addr to, uint8_t prefix,
                       struct in_addr via, struct err *err);
-/** Packets with @p mark are for this host whatever their address: a local route in a table of its
- *  own, and the rule that leads there. */
-int netlink_mark_is_local(struct netlink *netlink, uint32_t mark, uint32_t table, struct err *err);
+/** Packets of @p family (AF_INET, AF_INET6) with @p mark are for this host whatever their address:
+ * a local route in a table of its own, and the rule that leads there. */
+int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark, uint32_t table,
+                          struct err *err);
 /** A neighbour that needs no ARP. */
 int netlink_add_neighbour(struct netlink *netlink, unsigned index, struct in_addr ip,
                           const unsigned char mac[6], struct err *err);

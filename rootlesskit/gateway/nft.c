@@ -14,8 +14,9 @@
 
 #include "lib/base/err.h"
 
-#define TABLE "gateway"
-#define CHAIN "pre"
+#define GATEWAY_TABLE "gateway"
+#define GATEWAY_CHAIN "pre"
+#define CHILD_TABLE "rootlesskit"
 #define PRIORITY_MANGLE (-150)
 #define BATCH_MAX 8192
 #define TCP_FLAGS_OFFSET 13 /* RFC 9293, 3.1 */
@@ -29,6 +30,9 @@ struct batch {
     struct mnl_nlmsg_batch *messages;
     struct nlmsghdr *header; /* the message being built */
     uint32_t seq;
+    uint8_t family;
+    const char *table;
+    int expected; /* acknowledgements */
 };
 
 static void start(struct batch *batch, uint16_t type, uint16_t flags, uint8_t family,
@@ -47,7 +51,8 @@ static void start(struct batch *batch, uint16_t type, uint16_t flags, uint8_t fa
 static void start_nft(struct batch *batch, uint16_t type)
 {
     start(batch, (uint16_t)((NFNL_SUBSYS_NFTABLES << 8) | type),
-          NLM_F_CREATE | NLM_F_ACK | NLM_F_APPEND, NFPROTO_IPV4, 0);
+          NLM_F_CREATE | NLM_F_ACK | NLM_F_APPEND, batch->family, 0);
+    batch->expected++;
 }
 
 static void finish(struct batch *batch)
@@ -147,6 +152,23 @@ static void set_mark(struct batch *batch, uint32_t mark)
     close_expression(batch, e);
 }
 
+static void load_connection_mark(struct batch *batch)
+{
+    struct expression e = open_expression(batch, "ct");
+    put_be32(batch, NFTA_CT_DREG, NFT_REG_1);
+    put_be32(batch, NFTA_CT_KEY, NFT_CT_MARK);
+    close_expression(batch, e);
+}
+
+static void set_connection_mark(struct batch *batch, uint32_t mark)
+{
+    immediate(batch, NFT_REG_1, &mark, sizeof mark);
+    struct expression e = open_expression(batch, "ct");
+    put_be32(batch, NFTA_CT_SREG, NFT_REG_1);
+    put_be32(batch, NFTA_CT_KEY, NFT_CT_MARK);
+    close_expression(batch, e);
+}
+
 static void accept_packet(struct batch *batch)
 {
     struct expression e = open_expression(batch, "immediate");
@@ -170,13 +192,19 @@ static void tproxy_to(struct batch *batch, uint32_t ip, uint16_t port)
     close_expression(batch, e);
 }
 
-static struct nlattr *start_rule(struct batch *batch, unsigned iif)
+/* @return the open list of its expressions */
+static struct nlattr *start_rule(struct batch *batch, const char *chain)
+{
+    start_nft(batch, NFT_MSG_NEWRULE);
+    mnl_attr_put_strz(batch->header, NFTA_RULE_TABLE, batch->table);
+    mnl_attr_put_strz(batch->header, NFTA_RULE_CHAIN, chain);
+    return mnl_attr_nest_start(batch->header, NFTA_RULE_EXPRESSIONS);
+}
+
+static struct nlattr *start_gateway_rule(struct batch *batch, unsigned iif)
 {
     const uint8_t tcp = IPPROTO_TCP;
-    start_nft(batch, NFT_MSG_NEWRULE);
-    mnl_attr_put_strz(batch->header, NFTA_RULE_TABLE, TABLE);
-    mnl_attr_put_strz(batch->header, NFTA_RULE_CHAIN, CHAIN);
-    struct nlattr *list = mnl_attr_nest_start(batch->header, NFTA_RULE_EXPRESSIONS);
+    struct nlattr *list = start_rule(batch, GATEWAY_CHAIN);
     load_meta(batch, NFT_META_IIF);
     compare(batch, NFT_CMP_EQ, &iif, sizeof iif);
     load_meta(batch, NFT_META_L4PROTO);
@@ -184,24 +212,33 @@ static struct nlattr *start_rule(struct batch *batch, unsigned iif)
     return list;
 }
 
-static void finish_rule(struct batch *batch, struct nlattr *list, uint32_t mark)
+static void finish_rule(struct batch *batch, struct nlattr *list)
 {
-    set_mark(batch, mark);
-    accept_packet(batch);
     mnl_attr_nest_end(batch->header, list);
     finish(batch);
 }
 
-static void add_table_and_chain(struct batch *batch)
+static void finish_gateway_rule(struct batch *batch, struct nlattr *list, uint32_t mark)
+{
+    set_mark(batch, mark);
+    accept_packet(batch);
+    finish_rule(batch, list);
+}
+
+static void add_table(struct batch *batch)
 {
     start_nft(batch, NFT_MSG_NEWTABLE);
-    mnl_attr_put_strz(batch->header, NFTA_TABLE_NAME, TABLE);
+    mnl_attr_put_strz(batch->header, NFTA_TABLE_NAME, batch->table);
     finish(batch);
+}
+
+static void add_chain(struct batch *batch, const char *chain, uint32_t hook_number)
+{
     start_nft(batch, NFT_MSG_NEWCHAIN);
-    mnl_attr_put_strz(batch->header, NFTA_CHAIN_TABLE, TABLE);
-    mnl_attr_put_strz(batch->header, NFTA_CHAIN_NAME, CHAIN);
+    mnl_attr_put_strz(batch->header, NFTA_CHAIN_TABLE, batch->table);
+    mnl_attr_put_strz(batch->header, NFTA_CHAIN_NAME, chain);
     struct nlattr *hook = mnl_attr_nest_start(batch->header, NFTA_CHAIN_HOOK);
-    put_be32(batch, NFTA_HOOK_HOOKNUM, NF_INET_PRE_ROUTING);
+    put_be32(batch, NFTA_HOOK_HOOKNUM, hook_number);
     put_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)PRIORITY_MANGLE);
     mnl_attr_nest_end(batch->header, hook);
     mnl_attr_put_strz(batch->header, NFTA_CHAIN_TYPE, "filter");
@@ -213,22 +250,22 @@ static void add_table_and_chain(struct batch *batch)
 static void add_socket_rule(struct batch *batch, unsigned iif, uint32_t mark)
 {
     const uint8_t opening = SYN, yes = 1;
-    struct nlattr *list = start_rule(batch, iif);
+    struct nlattr *list = start_gateway_rule(batch, iif);
     load_tcp_flags(batch, SYN | ACK);
     compare(batch, NFT_CMP_NEQ, &opening, sizeof opening);
     load_socket_transparent(batch);
     compare(batch, NFT_CMP_EQ, &yes, sizeof yes);
-    finish_rule(batch, list, mark);
+    finish_gateway_rule(batch, list, mark);
 }
 
 static void add_tproxy_rule(struct batch *batch, unsigned iif, uint16_t port, uint32_t mark)
 {
     const uint8_t opening = SYN;
-    struct nlattr *list = start_rule(batch, iif);
+    struct nlattr *list = start_gateway_rule(batch, iif);
     load_tcp_flags(batch, FIN | SYN | RST | ACK);
     compare(batch, NFT_CMP_EQ, &opening, sizeof opening);
     tproxy_to(batch, htonl(INADDR_LOOPBACK), htons(port));
-    finish_rule(batch, list, mark);
+    finish_gateway_rule(batch, list, mark);
 }
 
 /* Counts the acknowledgements in one datagram. @return how many, or the first error in it */
@@ -247,7 +284,7 @@ static int count_acks(const struct nlmsghdr *header, int len)
 }
 
 /* Every message between begin and end is acknowledged, or the first bad one reported. */
-static int send_batch(const struct batch *batch, int expected)
+static int send_batch(const struct batch *batch)
 {
     union {
         struct nlmsghdr align;
@@ -261,7 +298,7 @@ static int send_batch(const struct batch *batch, int expected)
         mnl_socket_sendto(sock, mnl_nlmsg_batch_head(batch->messages),
                           mnl_nlmsg_batch_size(batch->messages)) < 0)
         r = -errno;
-    for (int acks = 0; r >= 0 && acks < expected; acks += r) {
+    for (int acks = 0; r >= 0 && acks < batch->expected; acks += r) {
         ssize_t n = mnl_socket_recvfrom(sock, &answer, sizeof answer);
         r = n < 0 ? -errno : count_acks(&answer.align, (int)n);
     }
@@ -269,25 +306,72 @@ static int send_batch(const struct batch *batch, int expected)
     return r < 0 ? r : 0;
 }
 
+/* Between the two: tables, chains and rules. @return 0 or -ENOMEM */
+static int start_batch(struct batch *batch, char *space, size_t size)
+{
+    batch->messages = mnl_nlmsg_batch_start(space, size);
+    if (!batch->messages)
+        return -ENOMEM;
+    start(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+    finish(batch);
+    return 0;
+}
+
+static int finish_batch(struct batch *batch)
+{
+    start(batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+    finish(batch);
+    int r = send_batch(batch);
+    mnl_nlmsg_batch_stop(batch->messages);
+    return r;
+}
+
 int nft_install(unsigned child_index, unsigned tun_index, uint16_t port, uint32_t mark,
                 struct err *err)
 {
     char space[BATCH_MAX];
-    struct batch batch = {.messages = mnl_nlmsg_batch_start(space, sizeof space), .seq = 1};
-    if (!batch.messages)
-        return err_set(err, ENOMEM, "no memory for the packet rules");
-    start(&batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-    finish(&batch);
-    add_table_and_chain(&batch);
-    add_socket_rule(&batch, child_index, mark);
-    add_tproxy_rule(&batch, tun_index, port, mark);
-    start(&batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-    finish(&batch);
-    int r = send_batch(&batch, 4);
-    mnl_nlmsg_batch_stop(batch.messages);
+    struct batch batch = {.seq = 1, .family = NFPROTO_IPV4, .table = GATEWAY_TABLE};
+    int r = start_batch(&batch, space, sizeof space);
+    if (r >= 0) {
+        add_table(&batch);
+        add_chain(&batch, GATEWAY_CHAIN, NF_INET_PRE_ROUTING);
+        add_socket_rule(&batch, child_index, mark);
+        add_tproxy_rule(&batch, tun_index, port, mark);
+        r = finish_batch(&batch);
+    }
     if (r < 0)
         return err_sys(err, -r,
                        "cannot load the packet rules; the kernel needs nf_tables with nft_tproxy "
                        "and nft_socket (rootless-setup check tests them)");
     return 0;
+}
+
+static void add_mark_rules(struct batch *batch, const struct nft_marks *marks)
+{
+    struct nlattr *list = start_rule(batch, "output");
+    load_meta(batch, NFT_META_MARK);
+    compare(batch, NFT_CMP_EQ, &marks->socket, sizeof marks->socket);
+    set_connection_mark(batch, marks->connection);
+    finish_rule(batch, list);
+    list = start_rule(batch, "prerouting");
+    load_connection_mark(batch);
+    compare(batch, NFT_CMP_EQ, &marks->connection, sizeof marks->connection);
+    set_mark(batch, marks->packet);
+    finish_rule(batch, list);
+}
+
+int nft_install_marks(int family, const struct nft_marks *marks, struct err *err)
+{
+    char space[BATCH_MAX];
+    struct batch batch = {
+        .seq = 1, .family = family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4, .table = CHILD_TABLE};
+    int r = start_batch(&batch, space, sizeof space);
+    if (r >= 0) {
+        add_table(&batch);
+        add_chain(&batch, "output", NF_INET_LOCAL_OUT);
+        add_chain(&batch, "prerouting", NF_INET_PRE_ROUTING);
+        add_mark_rules(&batch, marks);
+        r = finish_batch(&batch);
+    }
+    return r < 0 ? err_sys(err, -r, "cannot load nf_tables rules (the kernel needs nft_ct)") : 0;
 }

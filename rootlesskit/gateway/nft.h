@@ -1,4 +1,5 @@
-/* The two packet rules of the gateway namespace, put in place as one nfnetlink batch. */
+/* The packet rules of the gateway's and the child's namespace, each put in place as one nfnetlink
+ * batch. */
 #pragma once
 
 #include <stdint.h>
@@ -14,3 +15,17 @@ struct err;
  */
 int nft_install(unsigned child_index, unsigned tun_index, uint16_t port, uint32_t mark,
                 struct err *err);
+
+/** How connections that bear a foreign source address are told apart. */
+struct nft_marks {
+    uint32_t socket;     /**< SO_MARK of the socket that opens one */
+    uint32_t connection; /**< conntrack's mark for it from then on */
+    uint32_t packet;     /**< what each packet of it that comes in gets, for the routing rules */
+};
+
+/**
+ * In a table "rootlesskit" of @p family (AF_INET or AF_INET6), in the calling thread's namespace:
+ *   chain "output":     a packet with the socket's mark -> its connection gets the mark
+ *   chain "prerouting": a packet of a connection with the mark -> it gets the packet's mark
+ */
+int nft_install_marks(int family, const struct nft_marks *marks, struct err *err);

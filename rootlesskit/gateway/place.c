@@ -158,7 +158,7 @@ static int set_up_routes(const struct gateway_config *config, struct netlink *ne
     if (r >= 0)
         r = netlink_add_route(netlink, tun, none, 0, none, err);
     if (r >= 0)
-        r = netlink_mark_is_local(netlink, LOCAL_MARK, LOCAL_TABLE, err);
+        r = netlink_mark_is_local(netlink, AF_INET, LOCAL_MARK, LOCAL_TABLE, err);
     return r;
 }
 
