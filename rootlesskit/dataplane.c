@@ -12,6 +12,7 @@
 #include "lib/base/msg.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/cli/cli.h"
 #include "rootlesskit/child.h"
 #include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/options.h"
@@ -20,7 +21,8 @@
 
 #define REPLY_WAIT_MS 10000
 
-static int receive(struct dataplane *plane, enum gateway_op op, struct err *err)
+static int receive(struct dataplane *plane, enum gateway_op op, struct gateway_reply *ret,
+                   struct err *err)
 {
     struct pollfd poll_fd = {.fd = plane->control_fd, .events = POLLIN};
     int n;
@@ -30,14 +32,13 @@ static int receive(struct dataplane *plane, enum gateway_op op, struct err *err)
     if (n <= 0)
         return err_set(err, ETIMEDOUT, "the network process did not answer within %d s",
                        REPLY_WAIT_MS / 1000);
-    struct gateway_reply reply;
-    int r = msg_recv(plane->control_fd, &reply, sizeof reply, NULL, NULL);
+    int r = msg_recv(plane->control_fd, ret, sizeof *ret, NULL, NULL);
     if (r <= 0)
         return err_set(err, EPIPE, "the network process ended unexpectedly");
-    if (reply.op != (uint32_t)op)
+    if (ret->op != (uint32_t)op)
         return err_set(err, EPROTO, "the network process gave an unexpected answer");
-    reply.message[sizeof reply.message - 1] = '\0';
-    return reply.code < 0 ? err_set(err, -reply.code, "%s", reply.message) : 0;
+    ret->message[sizeof ret->message - 1] = '\0';
+    return ret->code < 0 ? err_set(err, -ret->code, "%s", ret->message) : 0;
 }
 
 static int call(struct dataplane *plane, const struct gateway_request *request, int fd,
@@ -46,13 +47,24 @@ static int call(struct dataplane *plane, const struct gateway_request *request, 
     int r = msg_send(plane->control_fd, request, sizeof *request, &fd, fd >= 0 ? 1 : 0);
     if (r < 0)
         return err_sys(err, -r, "cannot reach the network process");
-    return receive(plane, (enum gateway_op)request->op, err);
+    struct gateway_reply reply;
+    return receive(plane, (enum gateway_op)request->op, &reply, err);
+}
+
+static enum gateway_source_ip wanted_source_ip(const struct rk_config *config)
+{
+    if (config->port_kind != PORT_BUILTIN || !config->source_ip_transparent)
+        return GATEWAY_SOURCE_IP_NONE;
+    return str_equal(config->source_ip_backend, "nft")        ? GATEWAY_SOURCE_IP_NFT
+           : str_equal(config->source_ip_backend, "iptables") ? GATEWAY_SOURCE_IP_IPTABLES
+                                                              : GATEWAY_SOURCE_IP_AUTO;
 }
 
 static void fill(struct gateway_config *gateway, const struct rk_config *config)
 {
     gateway->network = config->net_kind == NET_GATEWAY;
     gateway->ports = config->port_kind == PORT_BUILTIN;
+    gateway->source_ip = wanted_source_ip(config);
     gateway->host_loopback = !config->disable_host_loopback;
     gateway->child_ip = config->child_ip;
     gateway->gateway_ip = config->gateway_ip;
@@ -101,14 +113,28 @@ int dataplane_start(struct dataplane *plane, const struct rk_config *config,
 
 int dataplane_wait(struct dataplane *plane, struct err *err)
 {
-    return receive(plane, GATEWAY_READY, err);
+    struct gateway_reply reply;
+    int r = receive(plane, GATEWAY_READY, &reply, err);
+    if (r < 0)
+        return r;
+    if (reply.source_ip == GATEWAY_SOURCE_IP_NFT)
+        plane->source_ip = "nft";
+    else if (reply.source_ip == GATEWAY_SOURCE_IP_IPTABLES)
+        plane->source_ip = "iptables";
+    else
+        plane->source_ip = "none";
+    if (reply.message[0])
+        cli_warning("services behind published ports will not see their clients' addresses: %s; "
+                    "--source-ip-transparent=false does without",
+                    reply.message);
+    return 0;
 }
 
-int dataplane_add_port(struct dataplane *plane, uint32_t id, int listen_fd,
+int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
                        const struct sockaddr_storage *target, struct err *err)
 {
     struct gateway_request request = {.op = GATEWAY_PORT_ADD, .id = id, .target = *target};
-    return call(plane, &request, listen_fd, err);
+    return call(plane, &request, host_fd, err);
 }
 
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err)

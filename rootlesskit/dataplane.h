@@ -18,23 +18,26 @@ struct dataplane {
     pid_t pid; /**< 0 = not running */
     int pidfd;
     int control_fd;
+    const char
+        *source_ip; /**< rules by which services see clients' addresses: none, nft, iptables */
 };
 
-#define DATAPLANE_UNSET                       \
-    {                                         \
-        .pidfd = -EBADF, .control_fd = -EBADF \
+#define DATAPLANE_UNSET                                            \
+    {                                                              \
+        .pidfd = -EBADF, .control_fd = -EBADF, .source_ip = "none" \
     }
 
 /** Forks it for the namespaces of @p child; dataplane_wait() is due before anything else. */
 int dataplane_start(struct dataplane *plane, const struct rk_config *config,
                     const struct child *child, struct err *err);
-/** Waits until it serves. @return 0, or -errno with its own message why it cannot */
+/** Waits until it serves; a warning of its is printed. @return 0, or -errno with its own message
+ * why it cannot */
 int dataplane_wait(struct dataplane *plane, struct err *err);
-/** Hands over a listening socket (borrowed; close it afterwards) whose connections go to @p target.
- */
-int dataplane_add_port(struct dataplane *plane, uint32_t id, int listen_fd,
+/** Hands over a listening TCP or a bound UDP socket (borrowed; close it afterwards) whose clients
+ * are served by @p target. */
+int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
                        const struct sockaddr_storage *target, struct err *err);
-/** Returns when the listener and its connections are closed. */
+/** Returns when the socket and its connections are closed. */
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err);
 int dataplane_set_resolvers(struct dataplane *plane, const struct resolvers *resolvers,
                             struct err *err);

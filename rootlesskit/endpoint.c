@@ -20,6 +20,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/api/control.h"
+#include "rootlesskit/dataplane.h"
 #include "rootlesskit/network/network.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/port/ports.h"
@@ -54,7 +55,8 @@ static void fill_info(const struct endpoint *endpoint, struct control_info *info
     for (size_t i = 0; driver->protos[i]; i++)
         (void)str_copy(info->protos[i], sizeof info->protos[i], driver->protos[i]);
     if (driver == &port_driver_builtin)
-        (void)str_copy(info->source_ip_backend, sizeof info->source_ip_backend, "none");
+        (void)str_copy(info->source_ip_backend, sizeof info->source_ip_backend,
+                       endpoint->ports->plane->source_ip);
 }
 
 static int answer(struct endpoint *endpoint, const struct control_request *request,

@@ -3,25 +3,74 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
+#include "lib/base/fd.h"
+
+#define BIT(cap) (1U << (cap))
+#define ADMIN BIT(CAP_NET_ADMIN)
+#define RAW BIT(CAP_NET_RAW)
+#define BIND BIT(CAP_NET_BIND_SERVICE)
+
+/* The network's capabilities are among the first 32. */
+static int set_capabilities(uint32_t permitted, uint32_t effective, struct err *err)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+        {.permitted = permitted, .effective = effective}};
+    if (syscall(SYS_capset, &header, data) < 0)
+        return err_sys(err, errno, "cannot drop capabilities");
+    return 0;
+}
 
 int confine_capabilities(struct err *err)
 {
+    return set_capabilities(0, 0, err);
+}
+
+static bool can_mark(void)
+{
+    const int mark = 1;
+    cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
+}
+
+/* Before Linux 5.17 a mark wants CAP_NET_ADMIN, which includes what CAP_NET_RAW gives a socket. */
+int confine_to_sockets(struct err *err)
+{
+    int r = set_capabilities(ADMIN | RAW | BIND, RAW | BIND, err);
+    if (r < 0)
+        return r;
+    uint32_t kept = BIND | (can_mark() ? RAW : ADMIN);
+    return set_capabilities(kept, kept, err);
+}
+
+int confine_keep_ambient(struct err *err)
+{
+    static const uint8_t caps[] = {CAP_NET_ADMIN, CAP_NET_RAW};
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    if (syscall(SYS_capset, &header, none) < 0)
-        return err_sys(err, errno, "cannot drop capabilities");
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, data) < 0)
+        return err_sys(err, errno, "cannot read capabilities");
+    data[0].inheritable |= ADMIN | RAW;
+    if (syscall(SYS_capset, &header, data) < 0)
+        return err_sys(err, errno, "cannot make capabilities inheritable");
+    for (size_t i = 0; i < sizeof caps; i++)
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, caps[i], 0, 0) < 0)
+            return err_sys(err, errno, "cannot make capabilities ambient");
     return 0;
 }
 
 /* What is left to do, by who needs it. */
 static const int allowed[] = {
-    /* bytes: flow.c, relay.c, dns.c, the orders of the parent */
+    /* bytes: flow.c, relay.c, dns.c, datagram.c, the orders of the parent */
     SCMP_SYS(read),
     SCMP_SYS(write),
     SCMP_SYS(splice),
@@ -29,9 +78,11 @@ static const int allowed[] = {
     SCMP_SYS(sendto),
     SCMP_SYS(recvmsg),
     SCMP_SYS(sendmsg),
-    /* connections */
-    SCMP_SYS(socket),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(sendmmsg),
+    /* connections; connector.c binds */
     SCMP_SYS(connect),
+    SCMP_SYS(bind),
     SCMP_SYS(accept4),
     SCMP_SYS(shutdown),
     SCMP_SYS(close),
@@ -70,12 +121,28 @@ static const int allowed[] = {
 #endif
 };
 
+#define TYPE_MASK 0xfU /* SOCK_TYPE_MASK of linux/net.h: the flags are above */
+
+/* TCP and UDP: what a capability over the network could do with other sockets is not needed. */
+static int allow_sockets(scmp_filter_ctx filter)
+{
+    static const unsigned families[] = {AF_INET, AF_INET6}, types[] = {SOCK_STREAM, SOCK_DGRAM};
+    int r = 0;
+    for (size_t i = 0; i < 4 && r == 0; i++)
+        r = seccomp_rule_add_exact(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                                   SCMP_A0(SCMP_CMP_EQ, families[i / 2]),
+                                   SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK, types[i % 2]));
+    return r;
+}
+
 static int install_filter(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter)
         return -ENOMEM;
     int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (r == 0)
+        r = allow_sockets(filter);
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0] && r == 0; i++)
         r = seccomp_rule_add_exact(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     if (r == 0)

@@ -21,14 +21,26 @@ static void set_stream_options(int fd, bool local)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 }
 
-int dial(const struct sockaddr_storage *to, int type, bool local)
+int dial_socket(int family, int type, bool local)
 {
-    cleanup_close int fd = socket(to->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (type == SOCK_STREAM)
         set_stream_options(fd, local);
-    if (connect(fd, (const struct sockaddr *)to, dial_length(to)) < 0 && errno != EINPROGRESS)
-        return -errno;
-    return take_fd(&fd);
+    return fd;
+}
+
+int dial_connect(int fd, const struct sockaddr_storage *to)
+{
+    return connect(fd, (const struct sockaddr *)to, dial_length(to)) < 0 ? -errno : 0;
+}
+
+int dial(const struct sockaddr_storage *to, int type, bool local)
+{
+    cleanup_close int fd = dial_socket(to->ss_family, type, local);
+    if (fd < 0)
+        return fd;
+    int r = dial_connect(fd, to);
+    return r < 0 && r != -EINPROGRESS ? r : take_fd(&fd);
 }

@@ -14,3 +14,7 @@ socklen_t dial_length(const struct sockaddr_storage *address);
  * @return a connecting or connected socket, or -errno
  */
 int dial(const struct sockaddr_storage *to, int type, bool local);
+/** Its two halves: the socket with its options. @return a socket or -errno */
+int dial_socket(int family, int type, bool local);
+/** ... and connect(2). @return 0, or -errno: -EINPROGRESS, then -EALREADY while it goes on */
+int dial_connect(int fd, const struct sockaddr_storage *to);

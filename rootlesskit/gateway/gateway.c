@@ -28,6 +28,7 @@
 #include "rootlesskit/gateway/flow.h"
 #include "rootlesskit/gateway/place.h"
 #include "rootlesskit/gateway/publish.h"
+#include "rootlesskit/gateway/source_ip.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct gateway {
@@ -45,11 +46,15 @@ struct gateway {
     sem_t child_done; /**< posted by the thread in C: set-up is over */
     struct err child_err;
     int child_result;
+    int source_ip;         /**< enum gateway_source_ip in use, or -errno with ... */
+    struct err source_err; /**< ... the reason */
 };
 
 static void answer(struct gateway *gateway, uint32_t op, uint32_t id, int code, const char *text)
 {
     struct gateway_reply reply = {.op = op, .id = id, .code = code};
+    if (gateway->source_ip > 0)
+        reply.source_ip = (uint32_t)gateway->source_ip;
     (void)str_format(reply.message, sizeof reply.message, "%.*s", (int)sizeof reply.message - 1,
                      text);
     if (msg_send(gateway->config->control_fd, &reply, sizeof reply, NULL, 0) < 0)
@@ -74,16 +79,26 @@ static int join(const struct gateway_config *config, struct err *err)
     return 0;
 }
 
+/* Ports work without their clients' addresses: a failure is told, not fatal. */
+static int set_up_ports(struct gateway *gateway, struct err *err)
+{
+    if (gateway->config->source_ip != GATEWAY_SOURCE_IP_NONE)
+        gateway->source_ip = source_ip_set_up(gateway->config->source_ip, &gateway->source_err);
+    bool as_client = gateway->source_ip > 0;
+    int r = publish_init(&gateway->publish, gateway->order_fds[1], as_client, err);
+    if (r < 0)
+        return r;
+    return as_client ? confine_to_sockets(err) : confine_capabilities(err);
+}
+
 static int set_up_child(struct gateway *gateway)
 {
     struct err *err = &gateway->child_err;
     int r = place_enter_child(gateway->config, err);
     if (r >= 0)
         r = place_set_up_child(gateway->config, gateway->place.mac, err);
-    if (r >= 0 && gateway->config->ports)
-        r = publish_init(&gateway->publish, gateway->order_fds[1], err);
     if (r >= 0)
-        r = confine_capabilities(err);
+        r = gateway->config->ports ? set_up_ports(gateway, err) : confine_capabilities(err);
     return r;
 }
 
@@ -228,7 +243,7 @@ int gateway_run(const struct gateway_config *config)
     struct err err = {0};
     gateway = (struct gateway){.config = config, .place = PLACE_GATEWAY_UNSET};
     int r = set_up(&gateway, &err);
-    answer(&gateway, GATEWAY_READY, 0, r, err.msg);
+    answer(&gateway, GATEWAY_READY, 0, r, r < 0 ? err.msg : gateway.source_err.msg);
     if (r >= 0)
         (void)loop_run(&gateway.worker.loop, NULL);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -16,26 +16,36 @@
 
 struct err;
 
+/** By which packet rules a service in C sees the client's address (source_ip.h). */
+enum gateway_source_ip {
+    GATEWAY_SOURCE_IP_NONE,
+    GATEWAY_SOURCE_IP_AUTO, /**< the first that works; only wanted, never in use */
+    GATEWAY_SOURCE_IP_NFT,
+    GATEWAY_SOURCE_IP_IPTABLES,
+};
+
 struct gateway_config {
-    bool network;              /**< make the network (--net=gateway); else serve ports only */
-    bool ports;                /**< start the port worker (--port-driver=builtin) */
-    bool host_loopback;        /**< connections to gateway_ip reach the host's 127.0.0.1 */
-    struct in_addr child_ip;   /**< 10.0.2.100 */
-    struct in_addr gateway_ip; /**< 10.0.2.2 */
-    struct in_addr dns_ip;     /**< 10.0.2.3 */
-    uint8_t prefix;            /**< 24 */
-    uint32_t mtu;              /**< of the veth, bytes */
-    char ifname[IF_NAMESIZE];  /**< of the child's end: tap0 */
-    int userns_fd;             /**< the child's user namespace (nsfs fd) */
-    int netns_fd;              /**< C */
-    int control_fd;            /**< SOCK_SEQPACKET to the parent: gateway_request / gateway_reply */
+    bool network; /**< make the network (--net=gateway); else serve ports only */
+    bool ports;   /**< start the port worker (--port-driver=builtin) */
+    enum gateway_source_ip source_ip; /**< of published TCP ports */
+    bool host_loopback;               /**< connections to gateway_ip reach the host's 127.0.0.1 */
+    struct in_addr child_ip;          /**< 10.0.2.100 */
+    struct in_addr gateway_ip;        /**< 10.0.2.2 */
+    struct in_addr dns_ip;            /**< 10.0.2.3 */
+    uint8_t prefix;                   /**< 24 */
+    uint32_t mtu;                     /**< of the veth, bytes */
+    char ifname[IF_NAMESIZE];         /**< of the child's end: tap0 */
+    int userns_fd;                    /**< the child's user namespace (nsfs fd) */
+    int netns_fd;                     /**< C */
+    int control_fd; /**< SOCK_SEQPACKET to the parent: gateway_request / gateway_reply */
 };
 
 /* Messages, one struct each (lib/base/msg.h). Every request gets exactly one reply with its op and
- * id; besides, GATEWAY_READY is sent once, unasked, when set-up is over (code 0) or has failed. */
+ * id; besides, GATEWAY_READY is sent once, unasked, when set-up is over (code 0; a message is then
+ * a warning) or has failed. */
 enum gateway_op {
     GATEWAY_READY = 1,
-    GATEWAY_PORT_ADD,    /**< one fd beside: the listening socket; target = where to connect in C */
+    GATEWAY_PORT_ADD,    /**< one fd beside: a listening TCP or a bound UDP socket; target = in C */
     GATEWAY_PORT_REMOVE, /**< closes the listener and its connections, then replies */
     GATEWAY_RESOLVERS,   /**< the host's DNS servers as they are now; may be none */
 };
@@ -53,7 +63,8 @@ struct gateway_request {
 struct gateway_reply {
     uint32_t op;
     uint32_t id;
-    int32_t code; /**< 0 or -errno */
+    int32_t code;       /**< 0 or -errno */
+    uint32_t source_ip; /**< READY: the rules in use */
     char message[512];
 };
 

@@ -10,32 +10,61 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/msg.h"
-#include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/gateway.h"
+#include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/relay.h"
 
 /* Made at the order of the parent, one a published port; the path of the bytes allocates nothing.
  */
 struct publish_port {
-    struct listener listener;
+    struct listener listener;      /* TCP */
+    struct datagram_port datagram; /* UDP */
     struct loop_grave grave;
     struct publish_port *next;
     struct publish *publish;
     uint32_t id;
     int fd;
+    int type; /* SOCK_STREAM or SOCK_DGRAM */
     struct sockaddr_storage target;
 };
 
 static void on_client(struct listener *listener, int take_sock, const struct sockaddr_storage *peer)
 {
-    (void)peer;
     struct publish_port *port = loop_owner(listener, struct publish_port, listener);
     /* In this thread a new socket belongs to the child's namespace. */
-    int fd = dial(&port->target, SOCK_STREAM, true);
-    if (fd < 0)
-        relay_reset(take_sock); /* nobody there: the client sees a refusal */
-    else
-        (void)relay_join_connecting(&port->publish->worker, take_sock, fd, port->id);
+    connector_join(&port->publish->connector, take_sock, peer, &port->target, port->id);
+}
+
+static int listen_on(struct publish_port *port)
+{
+    const int on = 1; /* accepted sockets inherit both */
+    (void)setsockopt(port->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(port->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    return listener_start(&port->listener, &port->publish->worker, port->fd, on_client);
+}
+
+static int open_port(struct publish_port *port)
+{
+    socklen_t len = sizeof port->type;
+    if (getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &port->type, &len) < 0)
+        return -errno;
+    if (port->type == SOCK_DGRAM)
+        return datagram_open(&port->publish->datagrams, &port->datagram, port->fd, &port->target);
+    return listen_on(port);
+}
+
+static void close_port(struct publish_port *port)
+{
+    struct worker *worker = &port->publish->worker;
+    if (port->type == SOCK_DGRAM) {
+        datagram_close(&port->datagram);
+    } else {
+        listener_stop(&port->listener);
+        worker_timer_forget(worker, &port->listener.retry);
+        connector_end_all(&port->publish->connector, port->id);
+        relay_end_all(worker, port->id);
+    }
+    fd_close(port->fd);
 }
 
 static int add(struct publish *publish, const struct publish_order *order)
@@ -49,10 +78,7 @@ static int add(struct publish *publish, const struct publish_order *order)
     port->id = order->id;
     port->fd = order->fd;
     port->target = order->target;
-    int on = 1; /* accepted sockets inherit both */
-    (void)setsockopt(port->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(port->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-    int r = listener_start(&port->listener, &publish->worker, port->fd, on_client);
+    int r = open_port(port);
     if (r < 0) {
         fd_close(port->fd);
         free(port);
@@ -75,10 +101,7 @@ static int remove_port(struct publish *publish, uint32_t id)
         if (port->id != id)
             continue;
         *place = port->next;
-        listener_stop(&port->listener);
-        fd_close(port->fd);
-        relay_end_all(&publish->worker, id);
-        worker_timer_forget(&publish->worker, &port->listener.retry);
+        close_port(port);
         port->grave.free_fn = free_port;
         loop_bury(&publish->worker.loop, &port->grave);
         return 0;
@@ -100,10 +123,14 @@ static void on_order(struct loop_source *source, uint32_t events)
     (void)msg_send(source->fd, &order, sizeof order, NULL, 0);
 }
 
-int publish_init(struct publish *publish, int order_fd, struct err *err)
+int publish_init(struct publish *publish, int order_fd, bool as_client, struct err *err)
 {
     publish->ports = NULL;
     int r = worker_init(&publish->worker, err);
+    if (r >= 0)
+        r = connector_init(&publish->connector, &publish->worker, as_client, err);
+    if (r >= 0)
+        r = datagrams_init(&publish->datagrams, &publish->worker, err);
     if (r < 0)
         return r;
     r = loop_add(&publish->worker.loop, &publish->orders, order_fd, EPOLLIN, on_order);

@@ -66,18 +66,34 @@ static struct place place_of(const struct port_spec *spec)
     return place;
 }
 
-static int listen_at(const struct place *place)
+static bool is_stream(const struct port_spec *spec)
 {
-    const int on = 1, v6only = !place->dual;
-    cleanup_close int fd =
-        socket(place->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+    return strncmp(spec->proto, "tcp", 3) == 0;
+}
+
+/* SO_REUSEADDR would let two UDP sockets have one port. Whoever answers a datagram must know where
+ * it was sent to; asked for before there can be one. */
+static int set_options(int fd, int family, bool stream)
+{
+    const int on = 1;
+    if (stream)
+        return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (family == AF_INET6)
+        return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+    return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+}
+
+static int bind_at(const struct place *place, bool stream)
+{
+    const int v6only = !place->dual, family = place->address.ss_family;
+    int type = stream ? SOCK_STREAM : SOCK_DGRAM;
+    cleanup_close int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || set_options(fd, family, stream) < 0)
         return -errno;
-    if (place->address.ss_family == AF_INET6 &&
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0)
+    if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0)
         return -errno;
     if (bind(fd, (const struct sockaddr *)(const void *)&place->address, place->len) < 0 ||
-        listen(fd, SOMAXCONN) < 0)
+        (stream && listen(fd, SOMAXCONN) < 0))
         return -errno;
     return take_fd(&fd);
 }
@@ -112,8 +128,8 @@ static int explain(const struct port_spec *spec, int code, struct err *err)
     if (code == EADDRINUSE)
         return err_set(err, code,
                        "cannot listen on %s (%s): address already in use; choose another port, or "
-                       "end its user (ss -ltnp \"sport = :%u\")",
-                       where, spec->proto, spec->parent_port);
+                       "end its user (ss -l%cnp \"sport = :%u\")",
+                       where, spec->proto, is_stream(spec) ? 't' : 'u', spec->parent_port);
     if (code == EADDRNOTAVAIL)
         return err_set(err, code, "cannot listen on %s (%s): no interface of this host has %s",
                        where, spec->proto, ip);
@@ -125,15 +141,43 @@ static int explain(const struct port_spec *spec, int code, struct err *err)
 
 int port_bind(const struct port_spec *spec, struct err *err)
 {
-    if (strncmp(spec->proto, "tcp", 3) != 0)
-        return err_set(err, EPROTONOSUPPORT, "cannot listen for %s: only tcp, tcp4 and tcp6 can",
+    bool stream = is_stream(spec);
+    if (!stream && strncmp(spec->proto, "udp", 3) != 0)
+        return err_set(err, EPROTONOSUPPORT, "cannot listen for %s: only tcp and udp can",
                        spec->proto);
     struct place place = place_of(spec);
-    int r = listen_at(&place);
+    int r = bind_at(&place, stream);
     if (r == -EAFNOSUPPORT && place.dual) {
         place = (struct place){0};
         place_at(&place, AF_INET, spec->parent_port);
-        r = listen_at(&place);
+        r = bind_at(&place, stream);
     }
     return r < 0 ? explain(spec, -r, err) : r;
+}
+
+static bool same_transport(const struct port_spec *a, const struct port_spec *b)
+{
+    size_t len = strcspn(a->proto, "46");
+    return len == strcspn(b->proto, "46") && strncmp(a->proto, b->proto, len) == 0;
+}
+
+static bool same_ip(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family == AF_INET6)
+        return IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
+                                  &((const struct sockaddr_in6 *)(const void *)b)->sin6_addr);
+    return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr ==
+           ((const struct sockaddr_in *)(const void *)b)->sin_addr.s_addr;
+}
+
+bool port_overlaps(const struct port_spec *a, const struct port_spec *b)
+{
+    if (a->parent_port != b->parent_port || !same_transport(a, b))
+        return false;
+    struct place first = place_of(a), second = place_of(b);
+    if (first.dual || second.dual)
+        return true;
+    return first.address.ss_family == second.address.ss_family &&
+           (is_unspecified(&first.address) || is_unspecified(&second.address) ||
+            same_ip(&first.address, &second.address));
 }

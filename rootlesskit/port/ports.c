@@ -6,15 +6,17 @@
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
+#include "rootlesskit/port/bind.h"
 
 static int conflict_of(const struct ports *ports, const struct port_spec *spec, struct err *err)
 {
     for (uint32_t i = 0; i < ports->n; i++) {
         const struct port_spec *other = &ports->list[i].spec;
-        if (other->parent_port == spec->parent_port && str_equal(other->proto, spec->proto) &&
-            str_equal(other->parent_ip, spec->parent_ip))
-            return err_set(err, EADDRINUSE, "conflict with ID %u: port %u/%s is published already",
-                           ports->list[i].id, spec->parent_port, spec->proto);
+        if (port_overlaps(spec, other))
+            return err_set(err, EADDRINUSE,
+                           "conflict with ID %u: port %u of %s is published already (%s)",
+                           ports->list[i].id, spec->parent_port,
+                           other->parent_ip[0] ? other->parent_ip : "every address", other->proto);
     }
     return 0;
 }

@@ -202,10 +202,63 @@ START_TEST(a_foreign_address_is_named)
 }
 END_TEST
 
-START_TEST(only_tcp_listens)
+START_TEST(sctp_is_not_bound)
 {
-    struct port_spec spec = spec_of("udp", "", 8080);
+    struct port_spec spec = spec_of("sctp", "", 8080);
     ck_assert_int_eq(port_bind(&spec, NULL), -EPROTONOSUPPORT);
+}
+END_TEST
+
+START_TEST(udp_tells_where_a_datagram_went)
+{
+    uint16_t port = free_port();
+    struct port_spec spec = spec_of("udp4", "", port);
+    struct err err = {0};
+    cleanup_close int fd = port_bind(&spec, &err);
+    ck_assert_msg(fd >= 0, "%s", err.msg);
+    ck_assert_int_eq(port_bind(&spec, NULL), -EADDRINUSE);
+    int type = 0, on = 0;
+    socklen_t len = sizeof type;
+    ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len), 0);
+    ck_assert_int_eq(type, SOCK_DGRAM);
+    len = sizeof on;
+    ck_assert_int_eq(getsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, &len), 0);
+    ck_assert_int_ne(on, 0);
+}
+END_TEST
+
+static const struct {
+    const char *proto[2], *ip[2];
+    bool overlap;
+} pairs[] = {
+    {{"tcp", "tcp"}, {"", ""}, true},
+    {{"tcp", "tcp"}, {"127.0.0.1", "127.0.0.1"}, true},
+    {{"tcp", "tcp"}, {"127.0.0.1", "127.0.0.2"}, false},
+    {{"tcp", "tcp4"}, {"0.0.0.0", "127.0.0.1"}, true},
+    {{"tcp", "tcp6"}, {"0.0.0.0", "::1"}, true},
+    {{"tcp", "tcp4"}, {"::", "127.0.0.1"}, true},
+    {{"tcp4", "tcp"}, {"", "127.0.0.1"}, true},
+    {{"tcp4", "tcp"}, {"", "::1"}, false},
+    {{"tcp4", "tcp6"}, {"", ""}, false},
+    {{"tcp4", "tcp6"}, {"0.0.0.0", "::"}, false},
+    {{"tcp6", "tcp"}, {"::", "::1"}, true},
+    {{"tcp6", "tcp6"}, {"::1", "0:0:0:0:0:0:0:1"}, true},
+    {{"tcp6", "tcp6"}, {"::1", "::2"}, false},
+    {{"tcp", "tcp4"}, {"::ffff:127.0.0.1", "127.0.0.1"}, true},
+    {{"tcp", "udp"}, {"", ""}, false},
+    {{"udp4", "tcp4"}, {"127.0.0.1", "127.0.0.1"}, false},
+    {{"udp", "udp4"}, {"", "127.0.0.1"}, true},
+    {{"sctp", "tcp"}, {"", ""}, false},
+};
+
+START_TEST(overlap_is_what_one_socket_alone_can_have)
+{
+    struct port_spec a = spec_of(pairs[_i].proto[0], pairs[_i].ip[0], 80),
+                     b = spec_of(pairs[_i].proto[1], pairs[_i].ip[1], 80);
+    ck_assert(port_overlaps(&a, &b) == pairs[_i].overlap);
+    ck_assert(port_overlaps(&b, &a) == pairs[_i].overlap);
+    b.parent_port = 81;
+    ck_assert(!port_overlaps(&a, &b));
 }
 END_TEST
 
@@ -240,7 +293,10 @@ int main(void)
     tcase_add_test(cases, tcp4_and_tcp6_share_a_port);
     tcase_add_test(cases, a_busy_port_is_named);
     tcase_add_test(cases, a_foreign_address_is_named);
-    tcase_add_test(cases, only_tcp_listens);
+    tcase_add_test(cases, sctp_is_not_bound);
+    tcase_add_test(cases, udp_tells_where_a_datagram_went);
+    tcase_add_loop_test(cases, overlap_is_what_one_socket_alone_can_have, 0,
+                        sizeof pairs / sizeof pairs[0]);
     tcase_add_test(cases, a_privileged_port_says_the_ways_out);
     suite_add_tcase(suite, cases);
     return tap_run(suite);

@@ -1,6 +1,10 @@
 #!/bin/bash
 # Published ports and the API that changes them.
 set -eu
+# A network of its own, in place of the host's: nobody else takes its ports.
+if [ -z "${RLTEST_NET:-}" ] && [ "$(id -u)" -eq 0 ]; then
+    RLTEST_NET=1 exec unshare --net bash "$0" "$@"
+fi
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=common.sh
@@ -9,6 +13,7 @@ use_programs
 install -m 644 "$(dirname "$0")"/*.py "$work/"
 ulimit -n "$(ulimit -Hn)"
 make_kit_user ports
+ip link set lo up
 
 # In the child: hello on 81, sum on 82, echo on 83, rst on 84, hello on [::1]:85.
 # shellcheck disable=SC2016
@@ -44,15 +49,22 @@ run ctl add-ports "127.0.0.1:$p1:81/tcp"
 is "the same again is refused" "$rc" 1
 like "with the port that has it" "$err" "^error: conflict with ID 1"
 run ctl add-ports "0.0.0.0:$p3:81/tcp"
-like "one that another holds is refused" "$err" "in use"
-run ctl add-ports "127.0.0.1:$p4:80/udp"
-like "a protocol without a driver is refused" "$err" "unsupported port protocol udp"
+like "so is one that takes in another's address" "$err" "^error: conflict with ID 3: port $p3 of 127.0.0.1"
+python3 "$work/tcp.py" hello 127.0.0.1 "$p6" &
+server=$!
+wait_for 5 answers 127.0.0.1 "$p6" || true
+run ctl add-ports "127.0.0.1:$p6:81/tcp"
+like "one that another program has is refused" "$err" "in use"
+kill "$server"
+wait "$server" || true
+run ctl add-ports "127.0.0.1:$p4:80/sctp"
+like "a protocol without a driver is refused" "$err" "unsupported port protocol sctp"
 run ctl add-ports "$p4"
 like "a spec that is none too" "$err" "PARENTIP"
 run ctl remove-ports 99
 like "an unknown id too" "$err" "unknown id: 99"
 run ctl info
-like "info names the drivers" "$out" "Network Driver: gateway.*10.0.2.3.*10.0.2.100.*Port Driver: builtin.*tcp tcp4 tcp6"
+like "info names the drivers" "$out" "Network Driver: gateway.*10.0.2.3.*10.0.2.100.*Port Driver: builtin.*tcp tcp4 tcp6 udp udp4 udp6"
 run ctl info --json
 is "info as JSON" "$(python3 -c 'import json,sys; i=json.load(sys.stdin); print(i["apiVersion"], i["childPID"], i["networkDriver"]["driver"])' <<<"$out")" \
     "1.1.2 $(cat "$state/child_pid") gateway"

@@ -4,13 +4,15 @@
   tcp.py sum ADDRESS PORT          serve: read to the end, then answer with the SHA-256 of it
   tcp.py hello ADDRESS PORT        serve: say "hello" after the first bytes and close
   tcp.py rst ADDRESS PORT          serve: reset every connection after its first bytes
+  tcp.py who ADDRESS PORT          serve: say the client's address after its first bytes and close
   tcp.py send ADDRESS PORT MIB     send MIB MiB, half-close, print "same" if the answer is their sum
   tcp.py many ADDRESS PORT N       N connections open at once, then one echo over each; prints N
   tcp.py hold ADDRESS PORT         one echo, prints "connected", then how the connection ends
   tcp.py storm ADDRESS PORT N      begin N connections, wait for none, drop them
-  tcp.py short ADDRESS PORT N      N connections one after the other; prints how many said hello
-  tcp.py reuse ADDRESS PORT N      the same, all from one local port
+  tcp.py short ADDRESS PORT N [TEXT]  N connections one after the other; prints how many said TEXT (hello)
+  tcp.py reuse ADDRESS PORT N [TEXT]  the same, all from one local port
   tcp.py first ADDRESS PORT        connect and read: prints what came, or the name of the error
+  tcp.py from ADDRESS PORT LOCAL [LOCAL_PORT]  the same from that address
 """
 import asyncio
 import errno
@@ -41,6 +43,13 @@ async def sum_up(reader, writer):
 async def hello(reader, writer):
     await reader.read(1)
     writer.write(b"hello")
+    await writer.drain()
+    writer.close()
+
+
+async def who(reader, writer):
+    await reader.read(1)
+    writer.write(writer.get_extra_info("peername")[0].encode())
     await writer.drain()
     writer.close()
 
@@ -108,7 +117,7 @@ def storm(n):
         held.append(s)
 
 
-def short(n, local=None):
+def short(n, text, local=None):
     good = 0
     for _ in range(n):
         with socket.socket() as s:
@@ -118,15 +127,15 @@ def short(n, local=None):
                 s.bind(local)
             s.connect((ADDRESS, PORT))
             s.sendall(b"x")
-            good += s.recv(9) == b"hello"
-            while s.recv(9):
+            good += s.recv(99) == text.encode()
+            while s.recv(99):
                 pass
     print(good)
 
 
-def first():
+def first(local=None):
     try:
-        with socket.create_connection((ADDRESS, PORT), timeout=10) as s:
+        with socket.create_connection((ADDRESS, PORT), 10, local) as s:
             s.sendall(b"x")
             print(s.recv(100).decode() or "end")
     except OSError as e:
@@ -142,10 +151,12 @@ elif MODE == "hold":
 elif MODE == "storm":
     storm(int(sys.argv[4]))
 elif MODE == "short":
-    short(int(sys.argv[4]))
+    short(int(sys.argv[4]), *(sys.argv[5:] or ["hello"]))
 elif MODE == "reuse":
-    short(int(sys.argv[4]), ("", 40123))
+    short(int(sys.argv[4]), *(sys.argv[5:] or ["hello"]), ("", 40123))
 elif MODE == "first":
     first()
+elif MODE == "from":
+    first((sys.argv[4], int((sys.argv[5:] or [0])[0])))
 else:
-    asyncio.run(serve({"echo": echo, "sum": sum_up, "hello": hello, "rst": rst}[MODE]))
+    asyncio.run(serve({"echo": echo, "sum": sum_up, "hello": hello, "rst": rst, "who": who}[MODE]))

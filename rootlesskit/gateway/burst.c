@@ -1,0 +1,232 @@
+#include "rootlesskit/gateway/burst.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "rootlesskit/gateway/worker.h"
+
+#ifndef SOL_UDP
+#define SOL_UDP IPPROTO_UDP
+#endif
+
+/* Sent as one are datagrams that fit an Ethernet's frames: the kernel refuses longer ones there. */
+#define SEGMENT_MAX 1472
+#define ROOM (4 << 20)   /* what waits for its turn: as much of it as net.core.rmem_max allows */
+#define JOINED_MAX 65507 /* what one IPv4 packet can hold */
+
+#define CONTROL_MAX (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
+
+union control {
+    struct cmsghdr align;
+    char space[CONTROL_MAX];
+};
+
+struct burst {
+    struct mmsghdr in[BURST_MAX], out[BURST_MAX];
+    struct iovec in_parts[BURST_MAX], out_parts[BURST_MAX];
+    union control in_control[BURST_MAX], out_control[BURST_MAX];
+    struct burst_piece pieces[BURST_MAX];
+    size_t segment[BURST_MAX]; /* of out: 0 when it is one datagram a part */
+    unsigned char data[BURST_MAX][BURST_SIZE];
+};
+
+struct burst *burst_new(void)
+{
+    return worker_reserve(sizeof(struct burst));
+}
+
+void burst_prepare(int fd)
+{
+    const int on = 1, room = ROOM;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    /* Linux 5.0; each comes by itself before. */
+    (void)setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
+}
+
+const struct burst_piece *burst_piece(const struct burst *burst, unsigned i)
+{
+    return &burst->pieces[i];
+}
+
+static struct in6_addr mapped(struct in_addr v4)
+{
+    struct in6_addr v6 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    memcpy(&v6.s6_addr[12], &v4, sizeof v4);
+    return v6;
+}
+
+static void read_control(struct msghdr *msg, struct burst_piece *piece)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            piece->local = mapped(info.ipi_spec_dst);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            piece->local = info.ipi6_addr;
+        } else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+            int segment = 0;
+            memcpy(&segment, CMSG_DATA(c), sizeof segment);
+            piece->segment = segment > 0 ? (size_t)segment : 0;
+        }
+    }
+    if (piece->segment >= piece->len)
+        piece->segment = 0;
+}
+
+int burst_receive(struct burst *burst, int fd)
+{
+    for (unsigned i = 0; i < BURST_MAX; i++) {
+        burst->in_parts[i] = (struct iovec){.iov_base = burst->data[i], .iov_len = BURST_SIZE};
+        burst->in[i].msg_hdr = (struct msghdr){
+            .msg_name = &burst->pieces[i].from,
+            .msg_namelen = sizeof burst->pieces[i].from,
+            .msg_iov = &burst->in_parts[i],
+            .msg_iovlen = 1,
+            .msg_control = &burst->in_control[i],
+            .msg_controllen = sizeof burst->in_control[i],
+        };
+    }
+    int n = recvmmsg(fd, burst->in, BURST_MAX, MSG_DONTWAIT, NULL);
+    if (n < 0)
+        return -errno;
+    for (int i = 0; i < n; i++) {
+        struct burst_piece *piece = &burst->pieces[i];
+        piece->data = burst->data[i];
+        piece->len = burst->in[i].msg_len;
+        piece->segment = 0;
+        piece->local = in6addr_any;
+        read_control(&burst->in[i].msg_hdr, piece);
+    }
+    return n;
+}
+
+/* How many of the next pieces can go as one: of one size, but the last may be shorter. */
+static unsigned span_of(const struct burst *burst, const uint8_t *which, unsigned n)
+{
+    const struct burst_piece *first = &burst->pieces[which[0]];
+    size_t total = first->len;
+    unsigned span = 1;
+    if (first->segment > 0 || first->len == 0 || first->len > SEGMENT_MAX)
+        return 1;
+    while (span < n) {
+        const struct burst_piece *next = &burst->pieces[which[span]];
+        total += next->len;
+        if (next->segment > 0 || next->len == 0 || next->len > first->len || total > JOINED_MAX)
+            break;
+        span++;
+        if (next->len < first->len)
+            break;
+    }
+    return span;
+}
+
+static void *add_control(struct msghdr *msg, int level, int type, size_t len)
+{
+    struct cmsghdr *c = (struct cmsghdr *)(void *)((char *)msg->msg_control + msg->msg_controllen);
+    *c = (struct cmsghdr){.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len)};
+    msg->msg_controllen += CMSG_SPACE(len);
+    return CMSG_DATA(c);
+}
+
+/* @return bytes of control data */
+static size_t put_local(struct msghdr *msg, const struct burst_route *route)
+{
+    if (IN6_IS_ADDR_UNSPECIFIED(&route->local))
+        return 0;
+    if (route->to.any.sa_family == AF_INET6) {
+        struct in6_pktinfo info = {.ipi6_addr = route->local};
+        memcpy(add_control(msg, IPPROTO_IPV6, IPV6_PKTINFO, sizeof info), &info, sizeof info);
+    } else {
+        struct in_pktinfo info = {0};
+        memcpy(&info.ipi_spec_dst, &route->local.s6_addr[12], sizeof info.ipi_spec_dst);
+        memcpy(add_control(msg, IPPROTO_IP, IP_PKTINFO, sizeof info), &info, sizeof info);
+    }
+    return msg->msg_controllen;
+}
+
+static unsigned fill(struct burst *burst, struct burst_route *route, const uint8_t *which,
+                     unsigned n)
+{
+    unsigned n_out = 0;
+    for (unsigned i = 0, span; i < n; i += span, n_out++) {
+        struct msghdr *msg = &burst->out[n_out].msg_hdr;
+        span = span_of(burst, which + i, n - i);
+        for (unsigned k = 0; k < span; k++) {
+            const struct burst_piece *piece = &burst->pieces[which[i + k]];
+            burst->out_parts[i + k] =
+                (struct iovec){.iov_base = piece->data, .iov_len = piece->len};
+        }
+        *msg = (struct msghdr){
+            .msg_name = route->to_len > 0 ? &route->to : NULL,
+            .msg_namelen = route->to_len,
+            .msg_iov = &burst->out_parts[i],
+            .msg_iovlen = span,
+            .msg_control = &burst->out_control[n_out],
+        };
+        (void)put_local(msg, route);
+        const struct burst_piece *first = &burst->pieces[which[i]];
+        burst->segment[n_out] = span > 1 ? first->len : first->segment;
+        if (burst->segment[n_out] > 0) {
+            uint16_t segment = (uint16_t)burst->segment[n_out];
+            memcpy(add_control(msg, SOL_UDP, UDP_SEGMENT, sizeof segment), &segment,
+                   sizeof segment);
+        }
+    }
+    return n_out;
+}
+
+static void send_one(int fd, const struct msghdr *like, struct iovec part, size_t control_len)
+{
+    struct msghdr msg = *like;
+    msg.msg_iov = &part;
+    msg.msg_iovlen = 1;
+    msg.msg_controllen = control_len;
+    /* An answer cannot come from a broadcast or multicast address that was asked. */
+    if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINVAL && control_len > 0) {
+        msg.msg_controllen = 0;
+        (void)sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+}
+
+/* One by one: together they were refused (too long for the way, or an old kernel), or an earlier
+ * datagram's error was reported in the place of sending. */
+static void send_apart(int fd, const struct msghdr *msg, size_t segment)
+{
+    size_t control_len =
+        msg->msg_controllen - (segment > 0 ? CMSG_SPACE(sizeof(uint16_t)) : (size_t)0);
+    for (size_t i = 0; i < msg->msg_iovlen; i++) {
+        struct iovec rest = msg->msg_iov[i];
+        bool more = true;
+        while (more) {
+            struct iovec part = rest;
+            if (segment > 0 && part.iov_len > segment)
+                part.iov_len = segment;
+            send_one(fd, msg, part, control_len);
+            rest.iov_base = (char *)rest.iov_base + part.iov_len;
+            rest.iov_len -= part.iov_len;
+            more = rest.iov_len > 0;
+        }
+    }
+}
+
+void burst_send(struct burst *burst, int fd, const struct burst_route *route, const uint8_t *which,
+                unsigned n)
+{
+    struct burst_route to = *route;
+    unsigned n_out = fill(burst, &to, which, n), done = 0;
+    while (done < n_out) {
+        int r = sendmmsg(fd, burst->out + done, n_out - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (r > 0) {
+            done += (unsigned)r;
+            continue;
+        }
+        if (errno != EAGAIN && errno != ENOBUFS)
+            send_apart(fd, &burst->out[done].msg_hdr, burst->segment[done]);
+        done++;
+    }
+}

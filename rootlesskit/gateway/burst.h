@@ -1,0 +1,56 @@
+/*
+ * Many datagrams a system call: receives up to BURST_MAX at a time, sends some of them on. Equal
+ * ones that go the same way travel through the kernel as one (UDP_GRO, UDP_SEGMENT) where it can.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define BURST_MAX 32
+/** Room for one: more than UDP's length field allows. */
+#define BURST_SIZE 65536
+
+union burst_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/** What was received: one datagram, or several in a row from one sender. */
+struct burst_piece {
+    unsigned char *data;
+    size_t len;
+    size_t segment;           /**< several: each is that long, but the last one; 0: one */
+    union burst_address from; /**< of the socket's family */
+    struct in6_addr local; /**< where it was sent to, IPv4 mapped; zero: the kernel did not say */
+};
+
+/** Where to send. All zero: where the socket is connected to. */
+struct burst_route {
+    union burst_address to;
+    socklen_t to_len;
+    struct in6_addr local; /**< the address to send from, as in burst_piece; zero: any */
+};
+
+struct burst;
+
+/** A burst for as long as the process lives. @return NULL when there is no memory */
+struct burst *burst_new(void);
+/** Gives a socket room for bursts, and lets the kernel hand over several datagrams as one where it
+ * can.
+ */
+void burst_prepare(int fd);
+/** Receives without waiting. @return pieces, or -errno: -EAGAIN, or an error the socket had */
+int burst_receive(struct burst *burst, int fd);
+/** Piece @p i of the last burst_receive(); valid until the next. */
+const struct burst_piece *burst_piece(const struct burst *burst, unsigned i);
+/**
+ * Sends pieces of the last burst_receive() on, without waiting; what the socket does not take is
+ * lost.
+ * @param which  their @p n numbers, in the order to keep
+ */
+void burst_send(struct burst *burst, int fd, const struct burst_route *route, const uint8_t *which,
+                unsigned n);

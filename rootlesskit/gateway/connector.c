@@ -1,0 +1,240 @@
+#include "rootlesskit/gateway/connector.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "rootlesskit/gateway/dial.h"
+#include "rootlesskit/gateway/relay.h"
+#include "rootlesskit/gateway/source_ip.h"
+
+struct connector_attempt {
+    struct loop_source source;
+    struct loop_grave grave;
+    struct connector *connector;
+    struct connector_attempt *next_free;
+    struct sockaddr_storage to;
+    uint64_t deadline;
+    uint32_t owner;
+    int client_fd; /**< < 0: unused */
+    int fd;        /**< connecting as the client */
+};
+
+static struct connector_attempt *alloc(struct connector *connector)
+{
+    struct connector_attempt *attempt = connector->free;
+    if (attempt)
+        connector->free = attempt->next_free;
+    else if (connector->used < CONNECTOR_ATTEMPTS)
+        attempt = &connector->attempts[connector->used++];
+    return attempt;
+}
+
+static void give_back(struct loop_grave *grave)
+{
+    struct connector_attempt *attempt = loop_owner(grave, struct connector_attempt, grave);
+    attempt->next_free = attempt->connector->free;
+    attempt->connector->free = attempt;
+}
+
+/* The two sockets are the caller's from here on, or closed already. */
+static void release(struct connector_attempt *attempt)
+{
+    attempt->client_fd = attempt->fd = -EBADF;
+    attempt->grave.free_fn = give_back;
+    loop_bury(&attempt->connector->worker->loop, &attempt->grave);
+}
+
+static void join_plainly(struct connector *connector, int take_sock,
+                         const struct sockaddr_storage *to, uint32_t owner)
+{
+    int fd = dial(to, SOCK_STREAM, true);
+    if (fd < 0)
+        relay_reset(take_sock); /* nobody there: the client sees a refusal */
+    else
+        (void)relay_join_connecting(connector->worker, take_sock, fd, owner);
+}
+
+static void give_up(struct connector_attempt *attempt, bool plainly)
+{
+    loop_del(&attempt->connector->worker->loop, &attempt->source);
+    fd_close(attempt->fd);
+    if (plainly)
+        join_plainly(attempt->connector, attempt->client_fd, &attempt->to, attempt->owner);
+    else
+        relay_reset(attempt->client_fd);
+    release(attempt);
+}
+
+static void on_connected(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct connector_attempt *attempt = loop_owner(source, struct connector_attempt, source);
+    int code = 0;
+    socklen_t len = sizeof code;
+    if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
+        code = errno;
+    if (code != 0) {
+        give_up(attempt, code != ECONNREFUSED);
+        return;
+    }
+    loop_del(&attempt->connector->worker->loop, source);
+    (void)relay_join(attempt->connector->worker, attempt->client_fd, attempt->fd, attempt->owner);
+    release(attempt);
+}
+
+static void on_tick(struct worker_timer *timer, uint64_t now_ms)
+{
+    struct connector *connector = loop_owner(timer, struct connector, timer);
+    bool waiting = false;
+    for (uint32_t i = 0; i < connector->used; i++) {
+        struct connector_attempt *attempt = &connector->attempts[i];
+        if (attempt->client_fd < 0)
+            continue;
+        if (attempt->deadline <= now_ms)
+            give_up(attempt, true);
+        else
+            waiting = true;
+    }
+    if (!waiting)
+        worker_timer_stop(timer);
+}
+
+/* An IPv4 client of a dual-stack socket is one of IPv4. */
+static void normalize(struct sockaddr_storage *address)
+{
+    struct sockaddr_in6 v6;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    memcpy(&v6, address, sizeof v6);
+    if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return;
+    v4.sin_port = v6.sin6_port;
+    memcpy(&v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof v4.sin_addr);
+    *address = (struct sockaddr_storage){0};
+    memcpy(address, &v4, sizeof v4);
+}
+
+/* A link-local address means nothing in another namespace. */
+static bool may_be_kept(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, address, sizeof v6);
+        return !IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) && !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+    }
+    struct sockaddr_in v4;
+    memcpy(&v4, address, sizeof v4);
+    return ntohl(v4.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
+}
+
+/* A bind without a port, which takes none, succeeds for the namespace's own addresses alone. */
+static bool is_own(int fd, const struct sockaddr_storage *address)
+{
+    struct sockaddr_storage any_port = *address;
+    const int on = 1;
+    if (address->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)&any_port)->sin6_port = 0;
+    else
+        ((struct sockaddr_in *)(void *)&any_port)->sin_port = 0;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return bind(fd, (const struct sockaddr *)&any_port, dial_length(&any_port)) == 0;
+}
+
+/* @return a socket that bears the address, or -errno */
+static int socket_as(const struct sockaddr_storage *address)
+{
+    const int on = 1, mark = SOURCE_IP_SOCKET_MARK;
+    bool v6 = address->ss_family == AF_INET6;
+    cleanup_close int fd = dial_socket(address->ss_family, SOCK_STREAM, true);
+    if (fd < 0)
+        return fd;
+    if (is_own(fd, address))
+        return -EADDRINUSE;
+    /* The client may use one port for two connections at a time, to two of ours. */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ||
+        setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on,
+                   sizeof on) < 0 ||
+        bind(fd, (const struct sockaddr *)address, dial_length(address)) < 0)
+        return -errno;
+    return take_fd(&fd);
+}
+
+/* Within one host the answer is there when connect(2) returns, but only a second call tells. */
+static int begin(int fd, const struct sockaddr_storage *to)
+{
+    int r = dial_connect(fd, to);
+    return r == -EINPROGRESS ? dial_connect(fd, to) : r;
+}
+
+static bool wait_for(struct connector *connector, int take_sock, int take_fd,
+                     const struct sockaddr_storage *to, uint32_t owner)
+{
+    struct connector_attempt *attempt = alloc(connector);
+    if (!attempt)
+        return false;
+    *attempt = (struct connector_attempt){
+        .connector = connector,
+        .to = *to,
+        .deadline = worker_now() + CONNECTOR_WAIT_MS,
+        .owner = owner,
+        .client_fd = take_sock,
+        .fd = take_fd,
+    };
+    if (loop_add(&connector->worker->loop, &attempt->source, take_fd, EPOLLOUT, on_connected) < 0) {
+        release(attempt);
+        return false;
+    }
+    worker_timer_start(connector->worker, &connector->timer);
+    return true;
+}
+
+/* @return false when nothing came of it: @p sock is still the caller's */
+static bool join_as_client(struct connector *connector, int sock,
+                           const struct sockaddr_storage *peer, const struct sockaddr_storage *to,
+                           uint32_t owner)
+{
+    struct sockaddr_storage client = *peer;
+    normalize(&client);
+    if (!connector->as_client || client.ss_family != to->ss_family || !may_be_kept(&client))
+        return false;
+    int fd = socket_as(&client);
+    int r = fd < 0 ? fd : begin(fd, to);
+    if (r == 0) {
+        (void)relay_join(connector->worker, sock, fd, owner);
+        return true;
+    }
+    if ((r == -EALREADY || r == -EINPROGRESS) && wait_for(connector, sock, fd, to, owner))
+        return true;
+    fd_close(fd);
+    if (r == -ECONNREFUSED)
+        relay_reset(sock);
+    return r == -ECONNREFUSED;
+}
+
+void connector_join(struct connector *connector, int take_sock, const struct sockaddr_storage *peer,
+                    const struct sockaddr_storage *to, uint32_t owner)
+{
+    if (!join_as_client(connector, take_sock, peer, to, owner))
+        join_plainly(connector, take_sock, to, owner);
+}
+
+void connector_end_all(struct connector *connector, uint32_t owner)
+{
+    for (uint32_t i = 0; i < connector->used; i++) {
+        struct connector_attempt *attempt = &connector->attempts[i];
+        if (attempt->client_fd >= 0 && attempt->owner == owner)
+            give_up(attempt, false);
+    }
+}
+
+int connector_init(struct connector *connector, struct worker *worker, bool as_client,
+                   struct err *err)
+{
+    *connector = (struct connector){.worker = worker, .timer.fn = on_tick, .as_client = as_client};
+    connector->attempts = worker_reserve(CONNECTOR_ATTEMPTS * sizeof *connector->attempts);
+    return connector->attempts ? 0 : err_set(err, ENOMEM, "no memory for connections");
+}

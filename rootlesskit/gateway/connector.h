@@ -1,0 +1,45 @@
+/*
+ * From an accepted client of a published port to its target in the child's namespace, as the client
+ * where that is possible (source_ip.h): the connecting socket bears the client's address and port.
+ *
+ * It is possible for a client of the target's family that is neither of a loopback address nor of
+ * one that the namespace has itself. When the kernel refuses, or nobody answers within
+ * CONNECTOR_WAIT_MS, a plain connection follows; a refusal is the service's own and is passed on.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "rootlesskit/gateway/worker.h"
+
+struct connector_attempt;
+struct err;
+
+/** RootlessKit's: enough for a service on this host. */
+#define CONNECTOR_WAIT_MS 1000
+/** Attempts that wait at a time; one more is made plainly. */
+#define CONNECTOR_ATTEMPTS 4096
+
+struct connector {
+    struct worker *worker;
+    struct worker_timer timer;
+    bool as_client;                     /**< the namespace is prepared for it */
+    struct connector_attempt *attempts; /**< CONNECTOR_ATTEMPTS, touched only when used */
+    struct connector_attempt *free;
+    uint32_t used; /**< ever used: [0, used) */
+};
+
+/** @param as_client  source_ip_set_up() succeeded in the calling thread's namespace */
+int connector_init(struct connector *connector, struct worker *worker, bool as_client,
+                   struct err *err);
+/**
+ * Joins @p take_sock with a new connection to @p to; on failure the client sees a reset.
+ * @param peer   the client's address
+ * @param owner  port id, for connector_end_all() and relay_end_all()
+ */
+void connector_join(struct connector *connector, int take_sock, const struct sockaddr_storage *peer,
+                    const struct sockaddr_storage *to, uint32_t owner);
+/** Resets the clients of @p owner that still wait. */
+void connector_end_all(struct connector *connector, uint32_t owner);

@@ -1,0 +1,284 @@
+#include "rootlesskit/gateway/datagram.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "rootlesskit/gateway/burst.h"
+#include "rootlesskit/gateway/dial.h"
+
+/* What makes a flow of a port; no padding, so that it is compared and hashed as bytes. */
+struct key {
+    struct in6_addr client, local; /* IPv4 mapped */
+    uint32_t scope;                /* of a link-local client: its interface */
+    uint32_t port;                 /* network byte order */
+};
+
+struct datagram_flow {
+    struct loop_source source;
+    struct datagram_port *port;
+    struct datagram_flow *next; /* in its bucket, or among the free */
+    struct datagram_flow *newer, *older;
+    struct key key;
+    uint64_t used_ms;
+    int fd; /* connected to the port's target */
+};
+
+static uint32_t bucket_of(const struct datagram_port *port, const struct key *key)
+{
+    uint32_t words[sizeof *key / sizeof(uint32_t)];
+    uint32_t h = port->datagrams->seed ^ (uint32_t)port->fd;
+    memcpy(words, key, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        h = (h ^ words[i]) * 2654435761U;
+        h ^= h >> 15;
+    }
+    return h % DATAGRAM_BUCKETS;
+}
+
+static struct key key_of(const struct burst_piece *piece)
+{
+    struct key key = {.local = piece->local};
+    if (piece->from.any.sa_family == AF_INET6) {
+        key.client = piece->from.v6.sin6_addr;
+        key.port = piece->from.v6.sin6_port;
+        key.scope = piece->from.v6.sin6_scope_id;
+    } else {
+        key.client.s6_addr[10] = key.client.s6_addr[11] = 0xff;
+        memcpy(&key.client.s6_addr[12], &piece->from.v4.sin_addr, sizeof(struct in_addr));
+        key.port = piece->from.v4.sin_port;
+    }
+    return key;
+}
+
+static struct burst_route route_of(const struct datagram_flow *flow)
+{
+    struct burst_route route = {.local = flow->key.local};
+    if (flow->port->family == AF_INET6) {
+        route.to.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+                                            .sin6_port = (in_port_t)flow->key.port,
+                                            .sin6_addr = flow->key.client,
+                                            .sin6_scope_id = flow->key.scope};
+        route.to_len = sizeof route.to.v6;
+    } else {
+        route.to.v4 =
+            (struct sockaddr_in){.sin_family = AF_INET, .sin_port = (in_port_t)flow->key.port};
+        memcpy(&route.to.v4.sin_addr, &flow->key.client.s6_addr[12], sizeof(struct in_addr));
+        route.to_len = sizeof route.to.v4;
+    }
+    return route;
+}
+
+static void unlink_used(struct datagrams *all, struct datagram_flow *flow)
+{
+    *(flow->newer ? &flow->newer->older : &all->newest) = flow->older;
+    *(flow->older ? &flow->older->newer : &all->oldest) = flow->newer;
+}
+
+static void link_newest(struct datagrams *all, struct datagram_flow *flow)
+{
+    flow->newer = NULL;
+    flow->older = all->newest;
+    *(all->newest ? &all->newest->newer : &all->oldest) = flow;
+    all->newest = flow;
+}
+
+static void touch(struct datagram_flow *flow)
+{
+    struct datagrams *all = flow->port->datagrams;
+    flow->used_ms = worker_now();
+    unlink_used(all, flow);
+    link_newest(all, flow);
+}
+
+/* It is free at once: an event that the running batch may still have for it finds no callback, or
+ * the next flow's, whose socket then has nothing to read. */
+static void release(struct datagram_flow *flow)
+{
+    struct datagrams *all = flow->port->datagrams;
+    struct datagram_flow **place = &all->buckets[bucket_of(flow->port, &flow->key)];
+    while (*place != flow)
+        place = &(*place)->next;
+    *place = flow->next;
+    unlink_used(all, flow);
+    loop_del(&all->worker->loop, &flow->source);
+    flow->fd = fd_close(flow->fd);
+    flow->next = all->free;
+    all->free = flow;
+}
+
+static struct datagram_flow *find(const struct datagram_port *port, const struct key *key)
+{
+    struct datagram_flow *flow = port->datagrams->buckets[bucket_of(port, key)];
+    while (flow && (flow->port != port || memcmp(&flow->key, key, sizeof *key) != 0))
+        flow = flow->next;
+    return flow;
+}
+
+/* To a service on this host or, where the namespace passes it on, beyond a smaller MTU: fragments
+ * are better than a loss. */
+static int dial_service(const struct sockaddr_storage *target)
+{
+    const int never_dont_fragment = IP_PMTUDISC_DONT;
+    int fd = dial(target, SOCK_DGRAM, true);
+    if (fd < 0)
+        return fd;
+    if (target->ss_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &never_dont_fragment,
+                         sizeof never_dont_fragment);
+    else
+        (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &never_dont_fragment,
+                         sizeof never_dont_fragment);
+    burst_prepare(fd);
+    return fd;
+}
+
+static bool out_of_fds(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
+}
+
+static struct datagram_flow *alloc(struct datagrams *all)
+{
+    if (!all->free && all->used == DATAGRAM_FLOWS)
+        release(all->oldest);
+    struct datagram_flow *flow = all->free;
+    if (!flow)
+        return &all->flows[all->used++];
+    all->free = flow->next;
+    return flow;
+}
+
+static void on_answers(struct loop_source *source, uint32_t events);
+
+/* @return NULL when no socket for it can be had: the datagram is lost */
+static struct datagram_flow *make(struct datagram_port *port, const struct key *key)
+{
+    struct datagrams *all = port->datagrams;
+    int fd = dial_service(&port->target);
+    if (out_of_fds(fd) && all->oldest) {
+        release(all->oldest);
+        fd = dial_service(&port->target);
+    }
+    if (fd < 0)
+        return NULL;
+    struct datagram_flow *flow = alloc(all);
+    if (loop_add(&all->worker->loop, &flow->source, fd, EPOLLIN, on_answers) < 0) {
+        fd_close(fd);
+        flow->next = all->free;
+        all->free = flow;
+        return NULL;
+    }
+    struct datagram_flow **bucket = &all->buckets[bucket_of(port, key)];
+    flow->port = port;
+    flow->key = *key;
+    flow->fd = fd;
+    flow->next = *bucket;
+    *bucket = flow;
+    link_newest(all, flow);
+    worker_timer_start(all->worker, &all->timer);
+    return flow;
+}
+
+static void on_answers(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct datagram_flow *flow = loop_owner(source, struct datagram_flow, source);
+    struct burst *burst = flow->port->datagrams->burst;
+    uint8_t which[BURST_MAX];
+    int n = burst_receive(burst, flow->fd);
+    if (n <= 0)
+        return; /* nobody listens there (ICMP): he may come back */
+    for (int i = 0; i < n; i++)
+        which[i] = (uint8_t)i;
+    struct burst_route route = route_of(flow);
+    touch(flow);
+    burst_send(burst, flow->port->fd, &route, which, (unsigned)n);
+}
+
+/* Sends on all the pieces of the client of piece i. @return them as bits */
+static uint32_t pass_on(struct datagram_port *port, const struct key *keys, unsigned i, unsigned n)
+{
+    static const struct burst_route connected;
+    uint8_t which[BURST_MAX];
+    unsigned n_which = 0;
+    uint32_t bits = 0;
+    for (unsigned k = i; k < n; k++) {
+        if (memcmp(&keys[k], &keys[i], sizeof keys[i]) != 0)
+            continue;
+        which[n_which++] = (uint8_t)k;
+        bits |= 1U << k;
+    }
+    struct datagram_flow *flow = find(port, &keys[i]);
+    if (!flow)
+        flow = make(port, &keys[i]);
+    if (!flow)
+        return bits;
+    touch(flow);
+    burst_send(port->datagrams->burst, flow->fd, &connected, which, n_which);
+    return bits;
+}
+
+static void on_clients(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct datagram_port *port = loop_owner(source, struct datagram_port, source);
+    struct burst *burst = port->datagrams->burst;
+    struct key keys[BURST_MAX];
+    uint32_t done = 0;
+    int n = burst_receive(burst, port->fd);
+    for (int i = 0; i < n; i++)
+        keys[i] = key_of(burst_piece(burst, (unsigned)i));
+    for (int i = 0; i < n; i++)
+        if (!(done & 1U << i))
+            done |= pass_on(port, keys, (unsigned)i, (unsigned)n);
+}
+
+static void on_tick(struct worker_timer *timer, uint64_t now_ms)
+{
+    struct datagrams *all = loop_owner(timer, struct datagrams, timer);
+    while (all->oldest && all->oldest->used_ms + DATAGRAM_IDLE_MS <= now_ms)
+        release(all->oldest);
+    if (!all->oldest)
+        worker_timer_stop(timer);
+}
+
+int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct err *err)
+{
+    *datagrams = (struct datagrams){.worker = worker, .timer.fn = on_tick, .burst = burst_new()};
+    datagrams->flows = worker_reserve(DATAGRAM_FLOWS * sizeof *datagrams->flows);
+    datagrams->buckets = worker_reserve(DATAGRAM_BUCKETS * sizeof(struct datagram_flow *));
+    if (!datagrams->burst || !datagrams->flows || !datagrams->buckets)
+        return err_set(err, ENOMEM, "no memory for datagrams");
+    if (getrandom(&datagrams->seed, sizeof datagrams->seed, GRND_NONBLOCK) < 0)
+        datagrams->seed = (uint32_t)worker_now(); /* a machine that has just booted */
+    return 0;
+}
+
+int datagram_open(struct datagrams *datagrams, struct datagram_port *port, int fd,
+                  const struct sockaddr_storage *target)
+{
+    socklen_t len = sizeof port->family;
+    *port = (struct datagram_port){.datagrams = datagrams, .target = *target, .fd = fd};
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &port->family, &len) < 0)
+        return -errno;
+    burst_prepare(fd);
+    return loop_add(&datagrams->worker->loop, &port->source, fd, EPOLLIN, on_clients);
+}
+
+void datagram_close(struct datagram_port *port)
+{
+    struct datagrams *all = port->datagrams;
+    struct datagram_flow *next;
+    loop_del(&all->worker->loop, &port->source);
+    for (struct datagram_flow *flow = all->newest; flow; flow = next) {
+        next = flow->older;
+        if (flow->port == port)
+            release(flow);
+    }
+}

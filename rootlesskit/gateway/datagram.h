@@ -1,0 +1,53 @@
+/*
+ * Published UDP ports. Each client of a port is a flow with a socket of its own in the child's
+ * namespace, by which the service tells clients apart and its answers find the way back. Answers
+ * leave from the address that the client sent to.
+ *
+ * Nothing waits: what a socket does not take at once is lost, as UDP may be. Flows are bounded; the
+ * one that has been idle longest makes room for a new one, in a full table and for want of fds.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "lib/base/loop.h"
+#include "rootlesskit/gateway/worker.h"
+
+struct burst;
+struct datagram_flow;
+struct err;
+
+/** A flow without a datagram in either direction ends: RootlessKit's time. */
+#define DATAGRAM_IDLE_MS 90000
+/** Flows of all ports: an fd each, and a few KiB of the kernel's, which strangers can cause. */
+#define DATAGRAM_FLOWS 16384
+#define DATAGRAM_BUCKETS 16384
+
+struct datagrams {
+    struct worker *worker;
+    struct worker_timer timer;
+    struct burst *burst;
+    struct datagram_flow *flows;    /**< DATAGRAM_FLOWS, touched only when used */
+    struct datagram_flow **buckets; /**< DATAGRAM_BUCKETS chains by key */
+    struct datagram_flow *free;
+    struct datagram_flow *newest, *oldest; /**< by last use */
+    uint32_t used;                         /**< ever used: [0, used) */
+    uint32_t seed;                         /**< of the hash: strangers choose the keys */
+};
+
+struct datagram_port {
+    struct loop_source source;
+    struct datagrams *datagrams;
+    struct sockaddr_storage target;
+    int fd;
+    int family; /**< of the socket */
+};
+
+/** Prepares the calling thread's flows; it makes their sockets in its network namespace. */
+int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct err *err);
+/** Begins to serve @p fd (borrowed), a bound, non-blocking UDP socket. @return 0 or -errno */
+int datagram_open(struct datagrams *datagrams, struct datagram_port *port, int fd,
+                  const struct sockaddr_storage *target);
+/** Ends the port's flows and leaves the loop; the fd stays the caller's. */
+void datagram_close(struct datagram_port *port);

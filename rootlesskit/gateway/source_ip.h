@@ -1,0 +1,29 @@
+/*
+ * What the child's namespace C needs so that a service there sees a published port's real client:
+ * the port thread connects from a socket that bears the client's address, and the answers to that
+ * foreign address come back to it instead of leaving by the default route.
+ *
+ *   socket, SO_MARK  --output-->  connection mark  --prerouting, each packet in-->  packet mark
+ *   packet mark  --rule-->  table in which every address is local
+ *
+ * The service's accepted socket takes its packets' mark over (tcp_fwmark_accept), so its answers
+ * are routed by it too; those of a container, which the connection was passed on to by DNAT, get it
+ * when they come in. Connections that do not begin with the socket's mark are not touched.
+ */
+#pragma once
+
+#include "rootlesskit/gateway/gateway.h"
+
+struct err;
+
+/** SO_MARK of the sockets that bear a client's address; routing and firewalls of C do not know it.
+ */
+#define SOURCE_IP_SOCKET_MARK 0x726b6970
+
+/**
+ * Prepares the calling thread's network namespace. IPv6 is left out where there is none.
+ * @param wanted  GATEWAY_SOURCE_IP_AUTO takes nft, else iptables
+ * @return the one in use, or -errno with the reason why connections will not bear their client's
+ *         address; the namespace works as before then
+ */
+int source_ip_set_up(enum gateway_source_ip wanted, struct err *err);

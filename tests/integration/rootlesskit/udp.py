@@ -1,0 +1,136 @@
+"""UDP peers for the tests.
+
+  udp.py echo ADDRESS PORT             serve: send back what comes, ask for SO_RCVBUF enough for a burst
+  udp.py who ADDRESS PORT              serve: answer with the address of who asks
+  udp.py ask ADDRESS,... PORT SIZE     one datagram each there and back; prints who answered, or why not
+  udp.py many ADDRESS PORT N           N clients at once, one after the other's turn; prints who got his own
+  udp.py burst ADDRESS PORT N SIZE     N datagrams in rounds of up to 64, each a little different;
+                                       prints how many came back
+  udp.py mixed ADDRESS PORT N          datagrams of all lengths from 0 up to N; prints "same" or the lengths lost
+  udp.py hold ADDRESS PORT             one there and back, prints "answered", then waits for one more
+"""
+import errno
+import os
+import select
+import socket
+import sys
+import time
+
+MODE, ADDRESS, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def client(timeout=2.0, address=ADDRESS):
+    s = socket.socket(family(address), socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    s.settimeout(timeout)
+    return s
+
+
+def serve(answer):
+    s = socket.socket(family(ADDRESS), socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    s.bind((ADDRESS, PORT))
+    while True:
+        data, peer = s.recvfrom(65536)
+        s.sendto(answer(data, peer), peer)
+
+
+def ask(address, size):
+    data = os.urandom(size)
+    with client(address=address) as s:
+        try:
+            s.sendto(data, (address, PORT))
+            answer, peer = s.recvfrom(65536)
+            print(peer[0] if answer == data else answer.decode(errors="replace"))
+        except TimeoutError:
+            print("silence")
+        except OSError as e:
+            print(errno.errorcode.get(e.errno, e))
+
+
+def many(n):
+    good, waiting = 0, {}
+    for i in range(n):
+        s = client()
+        s.sendto(b"%08d" % i, (ADDRESS, PORT))
+        waiting[s.fileno()] = (s, b"%08d" % i)
+    poll = select.poll()
+    for fd in waiting:
+        poll.register(fd, select.POLLIN)
+    while waiting and (ready := poll.poll(2000)):
+        for fd, _ in ready:
+            s, want = waiting.pop(fd)
+            good += s.recv(100) == want
+            poll.unregister(fd)
+    print(good)
+
+
+def burst(n, size):
+    good = 0
+    step = min(64, 80000 // size)  # what a socket buffer of the usual size holds
+    with client(0.5) as s:
+        for first in range(0, n, step):
+            sent = {b"%08d" % i + bytes(size - 8) for i in range(first, min(first + step, n))}
+            for data in sorted(sent):
+                s.sendto(data, (ADDRESS, PORT))
+            try:
+                while sent:
+                    sent.remove(s.recv(65536))
+                    good += 1
+            except TimeoutError:
+                pass
+    print(good)
+
+
+def mixed(n):
+    lost = []
+    with client(0.5) as s:
+        for first in range(0, n + 1, 16):
+            sent = [os.urandom(k) for k in range(first, min(first + 16, n + 1))]
+            for data in sent:
+                s.sendto(data, (ADDRESS, PORT))
+            got = []
+            try:
+                while len(got) < len(sent):
+                    got.append(s.recv(65536))
+            except TimeoutError:
+                pass
+            lost += [len(data) for data in sent if data not in got]
+    print(lost or "same")
+
+
+def hold():
+    with client(10) as s:
+        s.connect((ADDRESS, PORT))
+        s.send(b"x")
+        s.recv(1)
+        print("answered", flush=True)
+        while True:
+            time.sleep(0.1)
+            try:
+                s.send(b"x")
+                s.recv(1)
+            except OSError as e:
+                print(errno.errorcode.get(e.errno, e))
+                return
+
+
+if MODE == "ask":
+    for one in ADDRESS.split(","):
+        ask(one, int(sys.argv[4]))
+elif MODE == "many":
+    many(int(sys.argv[4]))
+elif MODE == "burst":
+    burst(int(sys.argv[4]), int(sys.argv[5]))
+elif MODE == "mixed":
+    mixed(int(sys.argv[4]))
+elif MODE == "hold":
+    hold()
+elif MODE == "who":
+    serve(lambda data, peer: peer[0].encode())
+else:
+    serve(lambda data, peer: data)
