@@ -86,8 +86,7 @@ static int take_ip(struct cursor *c, char *ret, size_t size)
     size_t len;
     if (cursor_char(c, '[')) {
         cursor_until(c, ']', &field, &len);
-        if (!memchr(field, ':', len) || copy_field(ret, size, field, len) < 0 ||
-            !cursor_char(c, ']'))
+        if (len == 0 || copy_field(ret, size, field, len) < 0 || !cursor_char(c, ']'))
             return -EINVAL;
         return cursor_char(c, ':') ? 0 : -EINVAL;
     }

@@ -27,6 +27,7 @@ static const struct {
     {"127.0.0.1:8080:[::1]:80/tcp4", {"tcp4", "127.0.0.1", "::1", 8080, 80}},
     {"[::ffff:127.0.0.1]:8080:80/tcp4", {"tcp4", "::ffff:127.0.0.1", "", 8080, 80}},
     {":8080::80/udp6", {"udp6", "", "", 8080, 80}},
+    {"[127.0.0.1]:8080:[10.0.2.100]:80/tcp", {"tcp", "127.0.0.1", "10.0.2.100", 8080, 80}},
 };
 
 START_TEST(good_specs_are_read)
@@ -75,7 +76,7 @@ static const struct {
     {"[::1:8080:80/tcp", "not of the form"},
     {"[::1]8080:80/tcp", "not of the form"},
     {"[]:8080:80/tcp", "not of the form"},
-    {"[127.0.0.1]:8080:80/tcp", "not of the form"},
+    {"[]:8080:80/tcp", "not of the form"},
     {"[fe80::1%lo]:8080:80/tcp", "invalid ParentIP"},
     {"[::1]:8080:80/tcp4", "no IPv4 address, but tcp4 is"},
     {"127.0.0.1:8080:80/udp6", "no IPv6 address, but udp6 is"},
