@@ -1,5 +1,9 @@
 #include "rootlesskit/uplink.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "lib/base/err.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/child.h"
@@ -54,25 +58,31 @@ static int start_driver(struct uplink *uplink, const struct rk_config *config,
     return r;
 }
 
+/* Adds "DRIVER: why" to the reasons so far; what does not fit is cut. */
+static void add_reason(char *reasons, size_t size, const char *driver, const char *why)
+{
+    size_t used = strlen(reasons);
+    (void)snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "", driver, why);
+}
+
+/* One line tells why it is not the best driver, or why it is none. */
 static int choose(struct uplink *uplink, struct rk_config *config, const struct child *child,
                   const struct statedir *state, struct err *err)
 {
-    int r = -EOPNOTSUPP;
+    char reasons[ERR_MSG_MAX - 128] = "";
     for (const enum net_kind *kind = candidates(config); *kind != NET_AUTO; kind++) {
         options_set_network(config, *kind);
-        r = start_plane(uplink, config, child, err);
+        int r = start_plane(uplink, config, child, err);
         if (r >= 0)
             r = start_driver(uplink, config, child, state, err);
-        if (r >= 0) {
-            cli_debug("--net=auto: %s", config->net);
+        if (r >= 0 && reasons[0])
+            cli_warning("--net=auto takes %s, because %s", config->net, reasons);
+        if (r >= 0)
             return 0;
-        }
         uplink_stop(uplink);
-        cli_warning("--net=auto: %s does not work here: %s", config->net, err->msg);
+        add_reason(reasons, sizeof reasons, config->net, err->msg);
     }
-    return err_set(err, -r,
-                   "none of the drivers of --net=auto works here; rootless-setup check "
-                   "finds the causes");
+    return err_set(err, EOPNOTSUPP, "none of its drivers works here: %s", reasons);
 }
 
 int uplink_finish(struct uplink *uplink, struct rk_config *config, const struct child *child,

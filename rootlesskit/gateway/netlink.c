@@ -93,6 +93,15 @@ int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer
                  : 0;
 }
 
+int netlink_del_link(struct netlink *netlink, unsigned index, struct err *err)
+{
+    struct request request;
+    struct ifinfomsg *link = start(&request, RTM_DELLINK, 0, sizeof *link);
+    link->ifi_index = (int)index;
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot remove interface %u", index) : 0;
+}
+
 int netlink_link_up(struct netlink *netlink, unsigned index, struct err *err)
 {
     struct request request;

@@ -19,6 +19,8 @@ void netlink_close(struct netlink *netlink);
 /** A veth pair: @p name here, @p peer_name in the namespace @p peer_netns_fd, both with @p mtu. */
 int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer_name,
                      int peer_netns_fd, uint32_t mtu, struct err *err);
+/** Removes an interface; of a pair both ends, at once. */
+int netlink_del_link(struct netlink *netlink, unsigned index, struct err *err);
 int netlink_link_up(struct netlink *netlink, unsigned index, struct err *err);
 int netlink_set_mtu(struct netlink *netlink, unsigned index, uint32_t mtu, struct err *err);
 int netlink_add_address(struct netlink *netlink, unsigned index, struct in_addr ip, uint8_t prefix,

@@ -119,13 +119,13 @@ static int open_sockets(const struct gateway_config *config, struct place_gatewa
 static int set_up_links(const struct gateway_config *config, struct netlink *netlink,
                         struct place_gateway *ret, struct err *err)
 {
+    ret->tun_fd = open_tun(err);
+    if (ret->tun_fd < 0)
+        return ret->tun_fd;
     int r =
         netlink_add_veth(netlink, VETH_NAME, config->ifname, config->netns_fd, config->mtu, err);
     if (r < 0)
         return r;
-    ret->tun_fd = open_tun(err);
-    if (ret->tun_fd < 0)
-        return ret->tun_fd;
     unsigned lo = if_nametoindex("lo"), gw = if_nametoindex(VETH_NAME),
              tun = if_nametoindex(TUN_NAME);
     r = netlink_set_mtu(netlink, tun, config->mtu, err);
@@ -165,6 +165,15 @@ static int set_up_routes(const struct gateway_config *config, struct netlink *ne
     return r;
 }
 
+/* --net=auto tries another driver then, which needs the interface's name in C. Left to the end of
+ * G, it would be free only some time after. */
+static void remove_pair(struct netlink *netlink, const char *name)
+{
+    unsigned index = netlink->sock ? if_nametoindex(name) : 0;
+    if (index > 0)
+        (void)netlink_del_link(netlink, index, NULL);
+}
+
 static int set_up_gateway(const struct gateway_config *config, struct place_gateway *ret,
                           struct err *err)
 {
@@ -188,6 +197,8 @@ static int set_up_gateway(const struct gateway_config *config, struct place_gate
         r = open_sockets(config, ret, &port, err);
     if (r >= 0)
         r = nft_install(if_nametoindex(VETH_NAME), if_nametoindex(TUN_NAME), port, LOCAL_MARK, err);
+    if (r < 0)
+        remove_pair(&netlink, VETH_NAME);
     netlink_close(&netlink);
     return r;
 }
@@ -251,6 +262,8 @@ int place_set_up_child(const struct gateway_config *config, const unsigned char 
             r = netlink_add_neighbour(&netlink, tap, config->gateway_ip, gateway_mac, err);
         if (r >= 0)
             r = netlink_add_route(&netlink, tap, none, 0, config->gateway_ip, err);
+        if (r < 0)
+            remove_pair(&netlink, config->ifname);
     }
     netlink_close(&netlink);
     return r;
