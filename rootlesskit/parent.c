@@ -84,14 +84,33 @@ static int await_ready(struct parent *parent, struct err *err)
                                     : err_set(err, EPROTO, "the child gave an unexpected answer");
 }
 
+/* NULL: no port can be published by name. */
+static const struct port_driver *port_driver_of(const struct rk_config *config)
+{
+    switch (config->port_kind) {
+    case PORT_NONE:
+    case PORT_IMPLICIT:
+        break;
+    case PORT_BUILTIN:
+        return &port_driver_builtin;
+    case PORT_SLIRP4NETNS:
+        return &port_driver_slirp4netns;
+    case PORT_PESTO:
+        return config->ipv6 ? &port_driver_pesto_ipv6 : &port_driver_pesto;
+    }
+    return NULL;
+}
+
 static int publish(struct parent *parent, struct err *err)
 {
     const struct rk_config *config = parent->config;
-    if (config->port_kind == PORT_BUILTIN) {
-        parent->ports.driver = &port_driver_builtin;
-        parent->ports.plane = &parent->uplink.dataplane;
-    }
-    for (size_t i = 0; i < config->n_ports; i++) {
+    parent->ports.driver = port_driver_of(config);
+    parent->ports.plane = &parent->uplink.dataplane;
+    parent->ports.config = config;
+    parent->ports.state = &parent->state;
+    /* With the implicit driver every port is published as it is: RootlessKit takes the specs too.
+     */
+    for (size_t i = 0; parent->ports.driver && i < config->n_ports; i++) {
         uint32_t id;
         int r = ports_add(&parent->ports, &config->ports[i], &id, err);
         if (r < 0)
@@ -238,8 +257,10 @@ static void helper_ended(struct parent *parent, struct loop_source *source, cons
     loop_del(&parent->loop, source);
     if (parent->ending || signals_end_wanted())
         return;
-    char text[128];
-    (void)snprintf(text, sizeof text, "%s ended unexpectedly", name);
+    char said[512] = "", text[640];
+    if (source == &parent->helper)
+        network_last_words(&parent->uplink.network, said, sizeof said);
+    (void)snprintf(text, sizeof text, "%s ended unexpectedly%s%s", name, said[0] ? ": " : "", said);
     fail(parent, text);
 }
 

@@ -19,8 +19,9 @@
 #define LOCK_TRIES 100 /* of 20 ms: an instance whose parent was killed needs a moment to end */
 
 /* In the order of removal: the lock goes last, so that nobody starts among our files. */
-static const char *const our_files[] = {"api.sock", "child_pid", "resolv.conf", "hosts",
-                                        "netns",    LOCK_NAME,   NULL};
+static const char *const our_files[] = {"api.sock", "child_pid",  "resolv.conf", "hosts",
+                                        "netns",    ".s4nn.sock", ".pasta.sock", ".pasta.pid",
+                                        LOCK_NAME,  NULL};
 
 /* @return 1 when the directory is new, 0 when it was there, -errno */
 static int make_path(const char *path, struct err *err)

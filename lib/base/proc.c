@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -94,12 +95,26 @@ struct start {
     pid_t parent;
 };
 
+/* It gains capabilities there, which takes dumpability from the memory that is still ours, and a
+ * parent-death signal from the process: one is put back, the other must be asked for later. */
+static int join_userns(int fd)
+{
+    int dumpable = prctl(PR_GET_DUMPABLE);
+    if (setns(fd, CLONE_NEWUSER) < 0)
+        return -errno;
+    (void)prctl(PR_SET_DUMPABLE, dumpable);
+    return 0;
+}
+
 /* Runs in the new process: the named fds in their places, the rest close-on-exec, then exec. */
 static int become(void *arg)
 {
     const struct start *start = arg;
     const struct proc_spec *spec = start->spec;
     reset_signals();
+    int r = spec->userns_fd > 0 ? join_userns(spec->userns_fd) : 0;
+    if (r < 0)
+        return r;
     if (spec->own_group)
         (void)setpgid(0, 0);
     if (spec->die_with_parent) {
@@ -107,7 +122,7 @@ static int become(void *arg)
         if (getppid() != start->parent)
             return -ESRCH;
     }
-    int r = place_all(spec, open("/dev/null", O_RDWR | O_CLOEXEC));
+    r = place_all(spec, open("/dev/null", O_RDWR | O_CLOEXEC));
     if (r < 0)
         return r;
     execve(start->path, (char *const *)(size_t)spec->argv, spec->envp ? spec->envp : environ);

@@ -21,6 +21,7 @@ struct proc_spec {
     size_t n_pass_fds;       /**< at most PROC_PASS_MAX */
     int die_with_parent;     /**< SIGKILL when the calling thread's process dies */
     int own_group;           /**< a process group of its own: signals to the caller's pass it by */
+    int userns_fd;           /**< 0: the caller's; else it becomes root of that user namespace */
 };
 
 /**

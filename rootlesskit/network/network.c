@@ -20,7 +20,6 @@ static void fill_info(struct network_info *info, const struct rk_config *config)
 int network_start(struct network *network, const struct rk_config *config,
                   const struct child *child, const struct statedir *state, struct err *err)
 {
-    (void)state;
     if (options_has_names(config))
         fill_info(&network->info, config);
     switch (config->net_kind) {
@@ -30,9 +29,11 @@ int network_start(struct network *network, const struct rk_config *config,
     case NET_NONE:
         return network_loopback_up(child, err);
     case NET_SLIRP4NETNS:
-        return network_slirp4netns(network, config, child, err);
+        return network_slirp4netns(network, config, child, state, err);
     case NET_PASTA:
+        return network_pasta(network, config, child, state, err);
     case NET_LXC_USER_NIC:
+        return network_lxc_user_nic(network, config, child, err);
     case NET_AUTO:
         break;
     }
@@ -48,4 +49,5 @@ void network_stop(struct network *network)
         (void)proc_wait(network->helper);
     }
     network->helper = 0;
+    network->said_fd = fd_close(network->said_fd);
 }

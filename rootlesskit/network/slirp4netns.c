@@ -1,109 +1,117 @@
 /* --net=slirp4netns: the external user-mode TCP stack, version 0.4.0 or newer (slirp4netns(1)). */
-#include "rootlesskit/network/network.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdint.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/cli/cli.h"
 #include "rootlesskit/child.h"
+#include "rootlesskit/network/helper.h"
+#include "rootlesskit/network/network.h"
+#include "rootlesskit/statedir.h"
 
-#define READY_WAIT_MS 10000
 /* Where pass_fds arrive in the new process. */
 #define READY_FD "3"
 #define EXIT_FD "4"
+#define NETNS_FD "5"
 
-struct command_line {
-    const char *words[20];
-    size_t n;
-    char mtu[32], cidr[64], pid[16];
+/* Its isolation, where it is left to us: without it when it fails, whatever the version or kernel.
+ * Its sandbox cannot find a namespace that is not its target's own (slirp4netns issue 317). */
+struct isolation {
+    bool sandbox, seccomp;
+    bool optional; /**< somebody may do without */
 };
 
-static void add(struct command_line *line, const char *word)
+static struct isolation isolation_of(const struct rk_config *config)
 {
-    line->words[line->n++] = word;
+    bool auto_sandbox = str_equal(config->slirp4netns_sandbox, "auto") && !config->detach_netns;
+    bool auto_seccomp = str_equal(config->slirp4netns_seccomp, "auto");
+    return (struct isolation){
+        .sandbox = auto_sandbox || str_equal(config->slirp4netns_sandbox, "true"),
+        .seccomp = auto_seccomp || str_equal(config->slirp4netns_seccomp, "true"),
+        .optional = auto_sandbox || auto_seccomp,
+    };
 }
 
-static void build(struct command_line *line, const struct rk_config *config,
-                  const struct child *child)
+static struct isolation isolation_insisted(const struct rk_config *config)
 {
-    (void)str_format(line->mtu, sizeof line->mtu, "--mtu=%u", config->mtu);
-    (void)str_format(line->cidr, sizeof line->cidr, "--cidr=%s", config->cidr);
-    (void)str_format(line->pid, sizeof line->pid, "%d", child->pid);
-    add(line, config->slirp4netns_binary);
-    add(line, "--configure");
-    add(line, line->mtu);
-    add(line, line->cidr);
-    add(line, "--ready-fd=" READY_FD);
-    add(line, "--exit-fd=" EXIT_FD);
+    return (struct isolation){
+        .sandbox = str_equal(config->slirp4netns_sandbox, "true"),
+        .seccomp = str_equal(config->slirp4netns_seccomp, "true"),
+    };
+}
+
+static void add_target(struct helper_line *line, const struct rk_config *config,
+                       const struct child *child)
+{
+    if (config->detach_netns) {
+        helper_word(line, "--userns-path=/proc/%d/ns/user", child->pid);
+        helper_word(line, "--netns-type=path");
+        helper_word(line, "/proc/self/fd/" NETNS_FD);
+    } else {
+        helper_word(line, "%d", child->pid);
+    }
+    helper_word(line, "%s", config->ifname);
+}
+
+static void build(struct helper_line *line, const struct rk_config *config,
+                  const struct child *child, const struct statedir *state,
+                  const struct isolation *isolation)
+{
+    helper_word(line, "%s", config->slirp4netns_binary);
+    helper_word(line, "--configure");
+    helper_word(line, "--mtu=%u", config->mtu);
+    helper_word(line, "--cidr=%s", config->cidr);
+    helper_word(line, "--ready-fd=" READY_FD);
+    helper_word(line, "--exit-fd=" EXIT_FD);
     if (config->disable_host_loopback)
-        add(line, "--disable-host-loopback");
-    if (!str_equal(config->slirp4netns_sandbox, "false"))
-        add(line, "--enable-sandbox");
-    if (!str_equal(config->slirp4netns_seccomp, "false"))
-        add(line, "--enable-seccomp");
-    add(line, line->pid);
-    add(line, config->ifname);
+        helper_word(line, "--disable-host-loopback");
+    if (config->ipv6)
+        helper_word(line, "--enable-ipv6");
+    if (config->port_kind == PORT_SLIRP4NETNS)
+        helper_word(line, "--api-socket=%s/" NETWORK_SLIRP4NETNS_SOCKET, state->path);
+    if (isolation->sandbox)
+        helper_word(line, "--enable-sandbox");
+    if (isolation->seccomp)
+        helper_word(line, "--enable-seccomp");
+    add_target(line, config, child);
 }
 
-/* It writes one byte when the interface is up; the end of file means that it died. */
-static int wait_ready(int ready_fd, const char *binary, struct err *err)
-{
-    struct pollfd poll_fd = {.fd = ready_fd, .events = POLLIN};
-    int n = poll(&poll_fd, 1, READY_WAIT_MS);
-    char byte;
-    if (n == 1 && read(ready_fd, &byte, 1) == 1)
-        return 0;
-    if (n == 0)
-        return err_set(err, ETIMEDOUT, "%s was not ready within %d s", binary,
-                       READY_WAIT_MS / 1000);
-    return err_set(err, EIO,
-                   "%s failed to set up the network: its message stands above; rootless-setup "
-                   "check tests /dev/net/tun",
-                   binary);
-}
-
-static int start(struct network *network, const struct command_line *line, int ready_end,
+static int start(struct network *network, const struct helper_line *line, const struct child *child,
                  struct err *err)
 {
-    int life[2];
-    if (pipe2(life, O_CLOEXEC) < 0)
-        return err_sys(err, errno, "cannot make a pipe");
-    network->helper_exit_fd = life[1];
-    int passed[] = {ready_end, life[0]};
-    struct proc_spec spec = {
-        .argv = line->words,
-        .stdout_fd = STDERR_FILENO,
-        .pass_fds = passed,
-        .n_pass_fds = 2,
-        .die_with_parent = 1,
-        .own_group = 1,
-    };
-    pid_t pid = proc_start(&spec, err);
-    fd_close(life[0]);
-    if (pid < 0)
-        return pid;
-    network->helper = pid;
-    network->helper_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return network->helper_pidfd < 0 ? err_sys(err, errno, "cannot watch %s", line->words[0]) : 0;
-}
-
-int network_slirp4netns(struct network *network, const struct rk_config *config,
-                        const struct child *child, struct err *err)
-{
-    struct command_line line = {0};
-    build(&line, config, child);
-    int ready[2];
+    int ready[2], life[2];
     if (pipe2(ready, O_CLOEXEC) < 0)
         return err_sys(err, errno, "cannot make a pipe");
     cleanup_close int reader = ready[0];
-    int r = start(network, &line, ready[1], err);
-    fd_close(ready[1]);
-    return r < 0 ? r : wait_ready(reader, config->slirp4netns_binary, err);
+    cleanup_close int writer = ready[1];
+    if (pipe2(life, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "cannot make a pipe");
+    network->helper_exit_fd = life[1];
+    const int passed[] = {writer, life[0], child->netns_fd};
+    struct proc_spec spec = {.pass_fds = passed, .n_pass_fds = 3};
+    int r = helper_start(network, line, &spec, err);
+    fd_close(life[0]);
+    writer = fd_close(writer);
+    return r < 0 ? r : helper_wait(network, reader, line->words[0], err);
+}
+
+int network_slirp4netns(struct network *network, const struct rk_config *config,
+                        const struct child *child, const struct statedir *state, struct err *err)
+{
+    struct isolation isolation = isolation_of(config);
+    struct helper_line line = {0};
+    build(&line, config, child, state, &isolation);
+    int r = start(network, &line, child, err);
+    if (r != -EIO || !isolation.optional)
+        return r;
+    cli_debug("without its own sandbox and filter, because: %s", err->msg);
+    network_stop(network);
+    isolation = isolation_insisted(config);
+    line = (struct helper_line){0};
+    build(&line, config, child, state, &isolation);
+    return start(network, &line, child, err);
 }

@@ -98,6 +98,8 @@ const struct port *ports_next(const struct ports *ports, uint32_t from)
 void ports_free(struct ports *ports)
 {
     free(ports->list);
+    free(ports->aliases);
     ports->list = NULL;
-    ports->n = ports->room = 0;
+    ports->aliases = NULL;
+    ports->n = ports->room = ports->n_aliases = 0;
 }

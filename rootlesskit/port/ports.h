@@ -11,7 +11,10 @@
 
 struct dataplane;
 struct err;
+struct port_alias;
 struct ports;
+struct rk_config;
+struct statedir;
 
 struct port {
     uint32_t id;
@@ -33,6 +36,10 @@ struct port_driver {
 
 /** A socket of the host's each, served by the data plane process (ports->plane). */
 extern const struct port_driver port_driver_builtin;
+/** Served by slirp4netns, through its API socket. */
+extern const struct port_driver port_driver_slirp4netns;
+/** Served by pasta, through the program pesto; the second one with --ipv6. */
+extern const struct port_driver port_driver_pesto, port_driver_pesto_ipv6;
 
 struct ports {
     struct port *list; /**< sorted by id */
@@ -40,6 +47,10 @@ struct ports {
     uint32_t last_id;
     const struct port_driver *driver; /**< NULL: none */
     struct dataplane *plane;          /**< of the builtin driver */
+    const struct rk_config *config;   /**< these two for the drivers of external programs */
+    const struct statedir *state;
+    struct port_alias *aliases; /**< of the slirp4netns driver: its ids; owned */
+    uint32_t n_aliases;
 };
 
 /** @return 0 and the id; -errno with a message (in use, privileged, invalid, no port driver) */
