@@ -202,13 +202,24 @@ static int check_processes(struct rk_config *config, struct err *err)
     return 0;
 }
 
+/* pasta joins the namespace as the user and can be traced there, so the slice's root would be him.
+ */
 static int check_slice(struct rk_config *config, struct err *err)
 {
+    bool pasta = config->net_kind == NET_PASTA || config->port_kind == PORT_IMPLICIT ||
+                 config->port_kind == PORT_PESTO;
     int r = slice_parse(&config->slice, config->subid_slice, err);
-    if (r >= 0 && config->slice.kind != SLICE_NONE && !config->state_dir)
-        r = err_set(err, EINVAL,
-                    "--subid-slice needs --state-dir: the slice is remembered for that directory");
-    return r;
+    if (r < 0 || config->slice.kind == SLICE_NONE)
+        return r;
+    if (!config->state_dir)
+        return err_set(
+            err, EINVAL,
+            "--subid-slice needs --state-dir: the slice is remembered for that directory");
+    if (pasta)
+        return err_set(err, EINVAL,
+                       "--subid-slice cannot be used with pasta, by which the command could act as "
+                       "you: use --net=gateway or slirp4netns");
+    return 0;
 }
 
 int options_check(struct rk_config *config, struct err *err)

@@ -20,12 +20,13 @@ static bool has_plane(const struct rk_config *config)
 static const enum net_kind *candidates(const struct rk_config *config)
 {
     static const enum net_kind any[] = {NET_GATEWAY, NET_PASTA, NET_SLIRP4NETNS, NET_AUTO};
+    static const enum net_kind without_pasta[] = {NET_GATEWAY, NET_SLIRP4NETNS, NET_AUTO};
     static const enum net_kind pasta[] = {NET_PASTA, NET_AUTO};
     static const enum net_kind slirp4netns[] = {NET_SLIRP4NETNS, NET_AUTO};
     switch (config->port_kind) {
     case PORT_NONE:
     case PORT_BUILTIN:
-        return any;
+        return config->slice.kind == SLICE_NONE ? any : without_pasta;
     case PORT_IMPLICIT:
     case PORT_PESTO:
         return pasta;

@@ -28,6 +28,7 @@ lines() { tr -s ' ' | sed 's/^ //'; }
 # What is mapped, and remembered.
 refused "no slice" '"1:0" is neither auto nor OFFSET:COUNT' --subid-slice=1:0 --state-dir="$a" true
 refused "no state directory" "--subid-slice needs --state-dir" --subid-slice=auto true
+refused "with pasta" "cannot be used with pasta" --subid-slice=auto --state-dir="$work/st/p" --net=pasta true
 refused "a path with a newline" "newline" --subid-slice=auto --state-dir="$work/st/"$'x\ny' true
 run sliced "$a" cat /proc/self/uid_map /proc/self/gid_map
 is "auto: the first 65536 ids, and not the user's" "$(lines <<<"$out")" "0 300000000 65536
