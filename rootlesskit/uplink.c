@@ -11,6 +11,9 @@
 #include "rootlesskit/options.h"
 #include "rootlesskit/statedir.h"
 
+/* Of one driver, so that all of them fit into one line. */
+#define REASON_MAX 280
+
 static bool has_plane(const struct rk_config *config)
 {
     return config->net_kind == NET_GATEWAY || config->port_kind == PORT_BUILTIN;
@@ -59,11 +62,12 @@ static int start_driver(struct uplink *uplink, const struct rk_config *config,
     return r;
 }
 
-/* Adds "DRIVER: why" to the reasons so far; what does not fit is cut. */
+/* Adds "DRIVER: why" to the reasons so far; a long one is cut. */
 static void add_reason(char *reasons, size_t size, const char *driver, const char *why)
 {
     size_t used = strlen(reasons);
-    (void)snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "", driver, why);
+    (void)snprintf(reasons + used, size - used, "%s%s: %.*s", used ? "; " : "", driver, REASON_MAX,
+                   why);
 }
 
 /* One line tells why it is not the best driver, or why it is none. */
