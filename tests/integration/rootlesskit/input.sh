@@ -43,7 +43,7 @@ kit "reaper without pidns" "needs --pidns" --reaper=true true
 kit "ports without a driver" "add --port-driver=builtin" --net=none --publish=8080:80/tcp true
 kit "ports of the host's network" "network of its own" --port-driver=builtin true
 kit "bad port spec" "PARENTIP" --net=none --port-driver=builtin --publish=8080:80 true
-kit "udp" "unsupported port protocol udp" --net=none --port-driver=builtin --publish=8080:80/udp true
+kit "sctp" "unsupported port protocol sctp" --net=none --port-driver=builtin --publish=8080:80/sctp true
 kit "state dir of somebody else" "belongs to uid 0" --state-dir=/etc true
 kit "state dir that cannot be made" "Permission denied" --state-dir=/root/x true
 kit "state dir is a file" "state-dir" --state-dir=/etc/passwd true
@@ -68,7 +68,9 @@ else
 fi
 
 # Missing pieces.
-# A limit of zero, as an administrator sets it; here for the namespaces inside one of the user's own.
+# A limit of zero, as an administrator sets it; here for the namespaces inside one of the user's own,
+# where he is root.
+for file in /etc/subuid /etc/subgid; do echo root:300000000:65536 >>$file; done
 # shellcheck disable=SC2016 # for the shell inside
 refused "user namespaces off" "max_user_namespaces is 0.*sysctl -w" \
     unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; exec rootlesskit true'
@@ -81,7 +83,7 @@ setcap -r "$bin/newuidmap"
 refused "newuidmap without its capability" "failed to setup UID/GID map: newuidmap" rootlesskit true
 setcap cap_setuid+ep "$bin/newuidmap"
 refused "no_new_privs" "no_new_privs is set" setpriv --no-new-privs rootlesskit true
-kit "no slirp4netns" "no-slirp: not found" --net=slirp4netns --disable-host-loopback --slirp4netns-binary=no-slirp true
+kit "no slirp4netns" "no-slirp is not installed" --net=slirp4netns --disable-host-loopback --slirp4netns-binary=no-slirp true
 if [ -e /dev/net/tun ]; then
     chmod 600 /dev/net/tun
     kit "tun closed" "/dev/net/tun; make it open to users with: sudo chmod 0666" --net=gateway --disable-host-loopback true
