@@ -109,11 +109,17 @@ def hold():
         s.send(b"x")
         s.recv(1)
         print("answered", flush=True)
+        s.settimeout(0.5)
+        end = time.monotonic() + 10
         while True:
             time.sleep(0.1)
             try:
                 s.send(b"x")
                 s.recv(1)
+            except TimeoutError as e:  # one that was under way when the port went is lost
+                if time.monotonic() > end:
+                    print(e)
+                    return
             except OSError as e:
                 print(errno.errorcode.get(e.errno, e))
                 return
