@@ -11,6 +11,9 @@
 # makes never exist outside, and whatever it starts ends with it. The work folder is removed from
 # outside, even after a SIGKILL.
 #
+# With own_network=1 set before, it also has a network of its own, with a loopback, that plays the
+# machine's: nobody else takes its ports.
+#
 # Given by meson (tests/integration/meson.build): BUILD_ROOT, SOURCE_ROOT.
 #
 # Variables
@@ -75,6 +78,7 @@ if [ -z "${RLTEST_INSIDE:-}" ]; then
     trap 'exit 143' TERM INT HUP
     chmod 755 "$work"
     RLTEST_INSIDE=$work unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
+        ${own_network:+--net} \
         bash "$0" "$@" </dev/null 9<&- &
     inside=$!
     rltest_status=0
@@ -83,6 +87,7 @@ if [ -z "${RLTEST_INSIDE:-}" ]; then
     exit "$rltest_status"
 fi
 
+[ -z "${own_network:-}" ] || ip link set lo up
 work=$RLTEST_INSIDE
 bin=$work/bin
 rltest_n=0

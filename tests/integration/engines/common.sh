@@ -3,9 +3,7 @@
 # test gets a network of its own that plays the machine's: a loopback and, after use_network, an address
 # that a remote client reaches. A loaded machine's ports and addresses never matter.
 # shellcheck disable=SC2154,SC2034 # lib.sh's variables
-if [ -z "${RLTEST_INSIDE:-}" ] && [ -z "${ENGINES_NETWORK:-}" ] && [ "$(id -u)" -eq 0 ]; then
-    ENGINES_NETWORK=1 exec unshare --net bash "$0" "$@"
-fi
+own_network=1
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -14,7 +12,6 @@ remote=198.51.100.2 remote6=fd51::2
 
 # The machine's network, and a remote one behind a cable. on_remote COMMAND... runs there.
 use_network() {
-    ip link set lo up
     unshare --net sleep infinity &
     remote_pid=$!
     at_end kill "$remote_pid"

@@ -1,10 +1,8 @@
 #!/bin/bash
 # Published ports and the API that changes them.
 set -eu
-# A network of its own, in place of the host's: nobody else takes its ports.
-if [ -z "${RLTEST_NET:-}" ] && [ "$(id -u)" -eq 0 ]; then
-    RLTEST_NET=1 exec unshare --net bash "$0" "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_network=1
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=common.sh
@@ -13,7 +11,6 @@ use_programs
 install -m 644 "$(dirname "$0")"/*.py "$work/"
 ulimit -n "$(ulimit -Hn)"
 make_kit_user ports
-ip link set lo up
 
 # In the child: hello on 81, sum on 82, echo on 83, rst on 84, hello on [::1]:85.
 # shellcheck disable=SC2016

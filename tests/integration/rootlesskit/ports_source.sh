@@ -1,10 +1,8 @@
 #!/bin/bash
 # Published TCP ports: the service sees the client's address.
 set -eu
-# A network of its own, in place of the host's: a client beyond an interface is added to it.
-if [ -z "${RLTEST_NET:-}" ] && [ "$(id -u)" -eq 0 ]; then
-    RLTEST_NET=1 exec unshare --net bash "$0" "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_network=1
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=common.sh
@@ -12,7 +10,6 @@ fi
 use_programs
 install -m 644 "$(dirname "$0")"/*.py "$work/"
 make_kit_user source
-ip link set lo up
 unshare --net sleep infinity &
 far=$!
 sleeps() { [ "$(cat "/proc/$1/comm")" = sleep ]; } # and so is in its namespace

@@ -1,10 +1,8 @@
 #!/bin/bash
 # Published UDP ports.
 set -eu
-# A network of its own, in place of the host's: it gets addresses and interfaces.
-if [ -z "${RLTEST_NET:-}" ] && [ "$(id -u)" -eq 0 ]; then
-    RLTEST_NET=1 exec unshare --net bash "$0" "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_network=1
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=common.sh
@@ -13,7 +11,6 @@ use_programs
 install -m 644 "$(dirname "$0")"/*.py "$work/"
 ulimit -n "$(ulimit -Hn)"
 make_kit_user udp
-ip link set lo up
 ip addr add 198.18.7.1/32 dev lo
 ip addr add 198.18.7.2/32 dev lo
 ipv6=
