@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "rootlesskit/gateway/dial.h"
@@ -17,7 +18,7 @@ struct connector_attempt {
     struct connector *connector;
     struct connector_attempt *next_free;
     struct sockaddr_storage to;
-    uint64_t deadline;
+    int64_t deadline;
     uint32_t owner;
     int client_fd; /**< < 0: unused */
     int fd;        /**< connecting as the client */
@@ -86,7 +87,7 @@ static void on_connected(struct loop_source *source, uint32_t events)
     release(attempt);
 }
 
-static void on_tick(struct worker_timer *timer, uint64_t now_ms)
+static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct connector *connector = loop_owner(timer, struct connector, timer);
     bool waiting = false;
@@ -179,7 +180,7 @@ static bool wait_for(struct connector *connector, int take_sock, int take_fd,
     *attempt = (struct connector_attempt){
         .connector = connector,
         .to = *to,
-        .deadline = worker_now() + CONNECTOR_WAIT_MS,
+        .deadline = clock_ms() + CONNECTOR_WAIT_MS,
         .owner = owner,
         .client_fd = take_sock,
         .fd = take_fd,

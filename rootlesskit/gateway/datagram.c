@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "rootlesskit/gateway/burst.h"
@@ -25,7 +26,7 @@ struct datagram_flow {
     struct datagram_flow *next; /* in its bucket, or among the free */
     struct datagram_flow *newer, *older;
     struct key key;
-    uint64_t used_ms;
+    int64_t used_ms;
     int fd; /* connected to the port's target */
 };
 
@@ -91,7 +92,7 @@ static void link_newest(struct datagrams *all, struct datagram_flow *flow)
 static void touch(struct datagram_flow *flow)
 {
     struct datagrams *all = flow->port->datagrams;
-    flow->used_ms = worker_now();
+    flow->used_ms = clock_ms();
     unlink_used(all, flow);
     link_newest(all, flow);
 }
@@ -239,7 +240,7 @@ static void on_clients(struct loop_source *source, uint32_t events)
             done |= pass_on(port, keys, (unsigned)i, (unsigned)n);
 }
 
-static void on_tick(struct worker_timer *timer, uint64_t now_ms)
+static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct datagrams *all = loop_owner(timer, struct datagrams, timer);
     while (all->oldest && all->oldest->used_ms + DATAGRAM_IDLE_MS <= now_ms)
@@ -256,7 +257,7 @@ int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct er
     if (!datagrams->burst || !datagrams->flows || !datagrams->buckets)
         return err_set(err, ENOMEM, "no memory for datagrams");
     if (getrandom(&datagrams->seed, sizeof datagrams->seed, GRND_NONBLOCK) < 0)
-        datagrams->seed = (uint32_t)worker_now(); /* a machine that has just booted */
+        datagrams->seed = (uint32_t)clock_ms(); /* a machine that has just booted */
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "rootlesskit/gateway/dial.h"
@@ -80,7 +81,7 @@ static void ask_next(struct dns_slot *slot)
         slot->fd = dial(&dns->resolvers[slot->tried++], SOCK_DGRAM, false);
         if (slot->fd < 0 || send(slot->fd, slot->query, slot->len, MSG_NOSIGNAL) < 0)
             continue;
-        slot->deadline = worker_now() + TRY_MS;
+        slot->deadline = clock_ms() + TRY_MS;
         if (loop_add(&dns->worker->loop, &slot->source, slot->fd, EPOLLIN, on_answer) == 0)
             return;
     }
@@ -143,7 +144,7 @@ static void on_connection(struct listener *listener, int take_sock,
         (void)relay_join_connecting(dns->worker, take_sock, fd, 0);
 }
 
-static void on_tick(struct worker_timer *timer, uint64_t now_ms)
+static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct dns *dns = loop_owner(timer, struct dns, timer);
     bool waiting = false;

@@ -30,7 +30,7 @@ struct dns_slot {
     struct dns_slot *next_free;
     int fd; /**< connected to resolver number @p tried - 1; < 0: slot unused */
     struct sockaddr_storage client;
-    uint64_t deadline;
+    int64_t deadline;
     uint32_t tried;
     uint16_t len;
     uint8_t query[DNS_QUERY_MAX];

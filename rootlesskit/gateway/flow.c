@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "rootlesskit/gateway/dial.h"
@@ -156,7 +157,7 @@ static void answer_failure(struct flows *flows, const struct flow *flow, int cod
 static void inject(struct flow *flow)
 {
     flow->state = FLOW_INJECTED;
-    flow->deadline = worker_now() + FLOW_ACCEPT_MS;
+    flow->deadline = clock_ms() + FLOW_ACCEPT_MS;
     loop_del(&flow->flows->worker->loop, &flow->source);
     (void)!write(flow->flows->tun_fd, flow->syn, flow->syn_len);
 }
@@ -233,7 +234,7 @@ static void on_syn(struct flows *flows, const struct packet *packet, const uint8
         return;
     }
     flow->state = FLOW_CONNECTING;
-    flow->deadline = worker_now() + FLOW_CONNECT_MS;
+    flow->deadline = clock_ms() + FLOW_CONNECT_MS;
     worker_timer_start(flows->worker, &flows->timer);
     begin(flow);
 }
@@ -295,7 +296,7 @@ static void on_accepted(struct listener *listener, int take_sock,
     (void)relay_join(flows->worker, take_sock, host_fd, 0);
 }
 
-static void on_tick(struct worker_timer *timer, uint64_t now_ms)
+static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct flows *flows = loop_owner(timer, struct flows, timer);
     bool waiting = false;

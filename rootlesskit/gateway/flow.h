@@ -30,9 +30,9 @@ struct flow {
     struct flow *next; /**< in its bucket, or in the free list */
     struct loop_source source;
     struct loop_grave grave;
-    int fd;            /**< the host side */
-    uint32_t seq;      /**< of the SYN */
-    uint64_t deadline; /**< ms */
+    int fd;           /**< the host side */
+    uint32_t seq;     /**< of the SYN */
+    int64_t deadline; /**< ms */
     uint8_t syn_len;
     uint8_t syn[PACKET_SYN_MAX];
 };

@@ -12,7 +12,7 @@ static void set_paused(struct listener *listener, bool paused)
     (void)loop_mod(&listener->worker->loop, &listener->source, paused ? 0 : (uint32_t)EPOLLIN);
 }
 
-static void on_retry(struct worker_timer *timer, uint64_t now_ms)
+static void on_retry(struct worker_timer *timer, int64_t now_ms)
 {
     (void)now_ms;
     worker_timer_stop(timer);

@@ -8,16 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "rootlesskit/gateway/relay.h"
-
-uint64_t worker_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void set_clock(struct worker *worker, bool on)
 {
@@ -33,7 +27,8 @@ static void on_tick(struct loop_source *source, uint32_t events)
 {
     (void)events;
     struct worker *worker = loop_owner(source, struct worker, clock);
-    uint64_t expirations, now = worker_now();
+    uint64_t expirations;
+    int64_t now = clock_ms();
     (void)!read(source->fd, &expirations, sizeof expirations);
     struct worker_timer **place = &worker->timers;
     while (*place) {

@@ -26,7 +26,7 @@ struct relay;
 /** Something that wants to be called at every tick while it is active; embed it. */
 struct worker_timer {
     struct worker_timer *next;
-    void (*fn)(struct worker_timer *timer, uint64_t now_ms);
+    void (*fn)(struct worker_timer *timer, int64_t now_ms);
     bool active;
 };
 
@@ -51,8 +51,6 @@ struct worker {
  *  @return NULL when there is none */
 void *worker_reserve(size_t size);
 int worker_init(struct worker *worker, struct err *err);
-/** Milliseconds of a clock that never goes back. */
-uint64_t worker_now(void);
 /** Has @p timer called at every tick until worker_timer_stop(). */
 void worker_timer_start(struct worker *worker, struct worker_timer *timer);
 void worker_timer_stop(struct worker_timer *timer);
