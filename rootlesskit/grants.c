@@ -13,7 +13,7 @@
 #include "lib/subid/source.h"
 #include "rootlesskit/getsubids.h"
 
-static const char *kind_name(enum subid_kind kind)
+const char *grants_kind_name(enum subid_kind kind)
 {
     return kind == SUBID_UID ? "uids" : "gids";
 }
@@ -123,14 +123,14 @@ static int explain_none(const struct grants *grants, enum subid_kind kind, struc
                        "uid %u has no passwd entry (getent passwd %u shows none), and %s has no "
                        "subordinate %s for the number; make the user known, then: sudo "
                        "rootless-setup subid add USER",
-                       grants->uid, grants->uid, where, kind_name(kind));
+                       grants->uid, grants->uid, where, grants_kind_name(kind));
     if (grants->are_files)
         return err_set(err, ENOENT,
                        "no subordinate %s for user %s (uid %u) in %s; add some with: sudo "
                        "rootless-setup subid add %s",
-                       kind_name(kind), name, grants->uid, where, name);
-    return err_set(err, ENOENT, "no subordinate %s for user %s (uid %u) in %s", kind_name(kind),
-                   name, grants->uid, where);
+                       grants_kind_name(kind), name, grants->uid, where, name);
+    return err_set(err, ENOENT, "no subordinate %s for user %s (uid %u) in %s",
+                   grants_kind_name(kind), name, grants->uid, where);
 }
 
 static int check(const struct grants *grants, enum subid_kind kind, struct err *err)
@@ -142,7 +142,7 @@ static int check(const struct grants *grants, enum subid_kind kind, struct err *
         return err_set(err, E2BIG,
                        "%s has %d or more ranges of subordinate %s for user %s, and the kernel "
                        "takes %d at most, the user's own id included; merge some",
-                       grants->where[kind], SUBID_RANGES_MAX, kind_name(kind), grants->name,
+                       grants->where[kind], SUBID_RANGES_MAX, grants_kind_name(kind), grants->name,
                        SUBID_RANGES_MAX);
     return 0;
 }

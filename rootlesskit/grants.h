@@ -28,3 +28,5 @@ struct grants {
  *         source cannot be asked
  */
 int grants_find(struct grants *ret, const char *source, struct err *err);
+/** "uids" or "gids", for messages. */
+const char *grants_kind_name(enum subid_kind kind);

@@ -34,11 +34,6 @@ struct mapper {
     char said[512];
 };
 
-static const char *kind_name(enum subid_kind kind)
-{
-    return kind == SUBID_UID ? "uids" : "gids";
-}
-
 static void add_number(struct mapper *mapper, uint32_t value)
 {
     char *text = mapper->numbers[mapper->n];
@@ -62,7 +57,7 @@ static int fill(struct mapper *mapper, const struct maps *maps, pid_t child, str
         return err_set(err, E2BIG,
                        "your subordinate %s are %zu ranges, and the kernel takes %d at most, your "
                        "own id included; merge some",
-                       kind_name(mapper->kind), line->n, SUBID_RANGES_MAX);
+                       grants_kind_name(mapper->kind), line->n, SUBID_RANGES_MAX);
     mapper->words[mapper->n++] = mapper->program;
     add_number(mapper, (uint32_t)child);
     if (!maps->is_slice)
@@ -128,7 +123,7 @@ static int check_fits(struct slice slice, const struct grants *grants, const str
             return err_set(err, ERANGE,
                            "--subid-slice: the slice %u:%u is not within your subordinate %s: %s "
                            "has %u for you; get more, or choose another slice",
-                           slice.offset, slice.count, kind_name(kind), grants->where[kind],
+                           slice.offset, slice.count, grants_kind_name(kind), grants->where[kind],
                            lines[kind].total);
     return 0;
 }
@@ -166,7 +161,7 @@ int maps_plan(struct maps *ret, const struct rk_config *config, const struct sta
     int r = grants_find(&grants, config->subid_source, err);
     for (enum subid_kind kind = SUBID_UID; kind <= SUBID_GID && r >= 0; kind++)
         r = idline_make(&ret->lines[kind], grants.ranges[kind], grants.n[kind],
-                        kind == SUBID_UID ? getuid() : getgid(), kind_name(kind), err);
+                        kind == SUBID_UID ? getuid() : getgid(), grants_kind_name(kind), err);
     if (r >= 0 && config->slice.kind != SLICE_NONE)
         r = plan_slice(ret, config, state, &grants, err);
     return r;

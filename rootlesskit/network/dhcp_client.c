@@ -7,7 +7,6 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,6 +27,7 @@
 #include "rootlesskit/child.h"
 #include "rootlesskit/gateway/confine.h"
 #include "rootlesskit/gateway/netlink.h"
+#include "rootlesskit/network/enter.h"
 #include "rootlesskit/network/network.h"
 
 #define FIRST_LEASE_MS 30000 /* RootlessKit's */
@@ -215,8 +215,9 @@ static int bring_up(struct client *client, const char *ifname, uint32_t mtu, str
 static int enter(const struct child *child, struct err *err)
 {
     pid_t parent = getppid();
-    if (setns(child->userns_fd, CLONE_NEWUSER) < 0 || setns(child->netns_fd, CLONE_NEWNET) < 0)
-        return err_sys(err, errno, "cannot enter the child's namespaces");
+    int r = enter_child(child);
+    if (r < 0)
+        return err_sys(err, -r, "cannot enter the child's namespaces");
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     return getppid() == parent ? 0 : err_set(err, ESRCH, "the parent is gone");
 }

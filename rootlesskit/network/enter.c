@@ -9,6 +9,13 @@
 #include "lib/base/proc.h"
 #include "rootlesskit/child.h"
 
+int enter_child(const struct child *child)
+{
+    return setns(child->userns_fd, CLONE_NEWUSER) < 0 || setns(child->netns_fd, CLONE_NEWNET) < 0
+               ? -errno
+               : 0;
+}
+
 int enter_and_do(const struct child *child, enter_fn *fn, const void *arg, const char *what,
                  struct err *err)
 {
@@ -16,10 +23,9 @@ int enter_and_do(const struct child *child, enter_fn *fn, const void *arg, const
     if (pid < 0)
         return err_sys(err, errno, "cannot start a process");
     if (pid == 0) {
-        int r =
-            setns(child->userns_fd, CLONE_NEWUSER) < 0 || setns(child->netns_fd, CLONE_NEWNET) < 0
-                ? -errno
-                : fn(arg);
+        int r = enter_child(child);
+        if (r >= 0)
+            r = fn(arg);
         _exit(r < 0 ? -r : 0);
     }
     int status = proc_wait(pid);

@@ -5,6 +5,9 @@
 struct child;
 struct err;
 
+/** Moves the calling process into the child's user and network namespace for good. @return 0 or
+ *  -errno */
+int enter_child(const struct child *child);
 /** @return 0 or -errno */
 typedef int enter_fn(const void *arg);
 

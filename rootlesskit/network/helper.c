@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/child.h"
+#include "rootlesskit/network/enter.h"
 #include "rootlesskit/network/network.h"
 
 #define READY_WAIT_MS 10000
@@ -162,9 +162,8 @@ int helper_lacks_option(const struct err *err)
 /* Dumpable, or the files in /proc/PID/ns would not open for those who share our user namespace. */
 static void hold(const struct child *child, pid_t parent, int life)
 {
-    if (setns(child->userns_fd, CLONE_NEWUSER) < 0 || setns(child->netns_fd, CLONE_NEWNET) < 0 ||
-        prctl(PR_SET_DUMPABLE, 1) < 0)
-        _exit(errno);
+    if (enter_child(child) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
+        _exit(1);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     char byte = 0;
     if (getppid() == parent && write(life, &byte, 1) == 1)

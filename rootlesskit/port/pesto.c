@@ -71,7 +71,7 @@ static int add(struct ports *ports, uint32_t id, const struct port_spec *spec, s
     if (r < 0)
         return r;
     cleanup_close int fd = port_bind(spec, err);
-    if (fd < 0 && fd != -EPROTONOSUPPORT)
+    if (fd < 0)
         return fd;
     fd = fd_close(fd);
     return run(ports, "-A", spec, err);

@@ -150,7 +150,7 @@ static int add(struct ports *ports, uint32_t id, const struct port_spec *spec, s
         /* It does not say why: to bind the port oneself tells. */
         struct err why = {0};
         cleanup_close int fd = port_bind(spec, &why);
-        if (fd < 0 && fd != -EPROTONOSUPPORT)
+        if (fd < 0)
             *err = why;
         return r;
     }
