@@ -37,12 +37,10 @@ struct gateway {
     struct flows flows;
     struct dns dns;
     struct loop_source control;
-    struct loop_source orders; /**< our end of the pair to the port thread */
     struct place_gateway place;
 
     struct publish publish;
     pthread_t port_thread;
-    int order_fds[2]; /**< ours, the port thread's */
     sem_t child_done; /**< posted by the thread in C: set-up is over */
     struct err child_err;
     int child_result;
@@ -85,7 +83,7 @@ static int set_up_ports(struct gateway *gateway, struct err *err)
     if (gateway->config->source_ip != GATEWAY_SOURCE_IP_NONE)
         gateway->source_ip = source_ip_set_up(gateway->config->source_ip, &gateway->source_err);
     bool as_client = gateway->source_ip > 0;
-    int r = publish_init(&gateway->publish, gateway->order_fds[1], as_client, err);
+    int r = publish_init(&gateway->publish, as_client, err);
     if (r < 0)
         return r;
     return as_client ? confine_to_sockets(err) : confine_capabilities(err);
@@ -115,11 +113,8 @@ static void *live_in_child(void *arg)
 
 static int start_child_thread(struct gateway *gateway, struct err *err)
 {
-    int r = gateway->config->ports ? msg_pair(gateway->order_fds, err) : 0;
-    if (r < 0)
-        return r;
     (void)sem_init(&gateway->child_done, 0, 0);
-    r = pthread_create(&gateway->port_thread, NULL, live_in_child, gateway);
+    int r = pthread_create(&gateway->port_thread, NULL, live_in_child, gateway);
     if (r != 0)
         return err_sys(err, r, "cannot start a thread");
     while (sem_wait(&gateway->child_done) < 0)
@@ -132,33 +127,21 @@ static int start_child_thread(struct gateway *gateway, struct err *err)
     return gateway->child_result;
 }
 
-/* The port thread did what the parent asked for. */
-static void on_order_done(struct loop_source *source, uint32_t events)
+static void add_port(struct gateway *gateway, const struct gateway_request *request,
+                     int take_listen)
 {
-    (void)events;
-    struct gateway *gateway = loop_owner(source, struct gateway, orders);
-    struct publish_order order;
-    if (msg_recv(source->fd, &order, sizeof order, NULL, NULL) <= 0) {
-        loop_stop(&gateway->worker.loop);
-        return;
-    }
-    answer(gateway, order.op, order.id, order.code, order.code < 0 ? strerror(-order.code) : "");
+    int r = take_listen < 0 ? -EBADF : -EOPNOTSUPP;
+    if (gateway->config->ports && take_listen >= 0)
+        r = publish_add(&gateway->publish, request->id, take_listen, &request->target);
+    else
+        fd_close(take_listen);
+    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
 }
 
-static void pass_order(struct gateway *gateway, const struct gateway_request *request,
-                       int take_listen)
+static void remove_port(struct gateway *gateway, const struct gateway_request *request)
 {
-    struct publish_order order = {
-        .op = request->op, .id = request->id, .fd = take_listen, .target = request->target};
-    int r = gateway->config->ports ? 0 : -EOPNOTSUPP;
-    if (r == 0 && request->op == GATEWAY_PORT_ADD && take_listen < 0)
-        r = -EBADF;
-    if (r == 0)
-        r = msg_send(gateway->orders.fd, &order, sizeof order, NULL, 0);
-    if (r < 0) {
-        fd_close(take_listen);
-        answer(gateway, request->op, request->id, r, strerror(-r));
-    }
+    int r = gateway->config->ports ? publish_remove(&gateway->publish, request->id) : -EOPNOTSUPP;
+    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
 }
 
 static void on_request(struct loop_source *source, uint32_t events)
@@ -177,8 +160,11 @@ static void on_request(struct loop_source *source, uint32_t events)
     int first = n_fds > 0 ? fds[0] : -EBADF;
     switch ((enum gateway_op)request.op) {
     case GATEWAY_PORT_ADD:
+        add_port(gateway, &request, first);
+        return;
     case GATEWAY_PORT_REMOVE:
-        pass_order(gateway, &request, first);
+        fd_close(first);
+        remove_port(gateway, &request);
         return;
     case GATEWAY_RESOLVERS:
         fd_close(first);
@@ -211,10 +197,8 @@ static int serve_network(struct gateway *gateway, struct err *err)
 
 static int watch(struct gateway *gateway, struct err *err)
 {
-    struct loop *loop = &gateway->worker.loop;
-    int r = loop_add(loop, &gateway->control, gateway->config->control_fd, EPOLLIN, on_request);
-    if (r >= 0 && gateway->config->ports)
-        r = loop_add(loop, &gateway->orders, gateway->order_fds[0], EPOLLIN, on_order_done);
+    int r = loop_add(&gateway->worker.loop, &gateway->control, gateway->config->control_fd, EPOLLIN,
+                     on_request);
     return r < 0 ? err_sys(err, -r, "cannot watch the control socket") : 0;
 }
 

@@ -9,8 +9,6 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
-#include "lib/base/msg.h"
-#include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/relay.h"
 
@@ -67,7 +65,16 @@ static void close_port(struct publish_port *port)
     fd_close(port->fd);
 }
 
-static int add(struct publish *publish, const struct publish_order *order)
+/* What the main thread asks for. */
+struct order {
+    struct publish *publish;
+    uint32_t id;
+    int fd;
+    int code; /* 0 or -errno */
+    struct sockaddr_storage target;
+};
+
+static int add(struct publish *publish, const struct order *order)
 {
     struct publish_port *port = calloc(1, sizeof *port);
     if (!port) {
@@ -109,32 +116,44 @@ static int remove_port(struct publish *publish, uint32_t id)
     return -ENOENT;
 }
 
-static void on_order(struct loop_source *source, uint32_t events)
+static void do_add(struct worker *worker, void *arg)
 {
-    (void)events;
-    struct publish *publish = loop_owner(source, struct publish, orders);
-    struct publish_order order;
-    if (msg_recv(source->fd, &order, sizeof order, NULL, NULL) <= 0) {
-        loop_stop(&publish->worker.loop);
-        return;
-    }
-    order.code =
-        order.op == GATEWAY_PORT_ADD ? add(publish, &order) : remove_port(publish, order.id);
-    (void)msg_send(source->fd, &order, sizeof order, NULL, 0);
+    struct order *order = arg;
+    (void)worker;
+    order->code = add(order->publish, order);
 }
 
-int publish_init(struct publish *publish, int order_fd, bool as_client, struct err *err)
+static void do_remove(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    (void)worker;
+    order->code = remove_port(order->publish, order->id);
+}
+
+int publish_add(struct publish *publish, uint32_t id, int take_listen,
+                const struct sockaddr_storage *target)
+{
+    struct order order = {.publish = publish, .id = id, .fd = take_listen, .target = *target};
+    int r = worker_ask(&publish->worker, do_add, &order);
+    if (r < 0)
+        fd_close(take_listen);
+    return r < 0 ? r : order.code;
+}
+
+int publish_remove(struct publish *publish, uint32_t id)
+{
+    struct order order = {.publish = publish, .id = id};
+    int r = worker_ask(&publish->worker, do_remove, &order);
+    return r < 0 ? r : order.code;
+}
+
+int publish_init(struct publish *publish, bool as_client, struct err *err)
 {
     publish->ports = NULL;
     int r = worker_init(&publish->worker, err);
     if (r >= 0)
         r = connector_init(&publish->connector, &publish->worker, as_client, err);
-    if (r >= 0)
-        r = datagrams_init(&publish->datagrams, &publish->worker, err);
-    if (r < 0)
-        return r;
-    r = loop_add(&publish->worker.loop, &publish->orders, order_fd, EPOLLIN, on_order);
-    return r < 0 ? err_sys(err, -r, "cannot watch the order socket") : 0;
+    return r >= 0 ? datagrams_init(&publish->datagrams, &publish->worker, err) : r;
 }
 
 void publish_run(struct publish *publish)

@@ -16,29 +16,27 @@
 
 struct err;
 
-/** Orders from the main thread, over a socket pair; each is answered with the same struct. */
-struct publish_order {
-    uint32_t op; /**< GATEWAY_PORT_ADD or GATEWAY_PORT_REMOVE */
-    uint32_t id;
-    int32_t fd;   /**< ADD: the host's socket, now the thread's (threads share the fd table) */
-    int32_t code; /**< in the answer: 0 or -errno */
-    struct sockaddr_storage target;
-};
-
 struct publish_port;
 
 struct publish {
     struct worker worker;
-    struct loop_source orders;
     struct connector connector;
     struct datagrams datagrams;
     struct publish_port *ports;
 };
 
 /**
- * Prepares the thread's worker; @p order_fd (borrowed) is its end of the pair.
+ * Prepares the thread's worker.
  * @param as_client  TCP connects with the client's address: source_ip_set_up() was done here
  */
-int publish_init(struct publish *publish, int order_fd, bool as_client, struct err *err);
+int publish_init(struct publish *publish, bool as_client, struct err *err);
 /** Serves until the process ends. Call it in the thread that entered the child's namespace. */
 void publish_run(struct publish *publish);
+/**
+ * Serves a port from another thread on: @p take_listen is a listening TCP or a bound UDP socket of
+ * the host's, @p target where its clients are taken to in the child. @return 0 or -errno
+ */
+int publish_add(struct publish *publish, uint32_t id, int take_listen,
+                const struct sockaddr_storage *target);
+/** Closes the port and its connections. @return 0; -ENOENT when there is none of that id */
+int publish_remove(struct publish *publish, uint32_t id);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
@@ -11,6 +12,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/msg.h"
 #include "rootlesskit/gateway/relay.h"
 
 static void set_clock(struct worker *worker, bool on)
@@ -81,6 +83,47 @@ void *worker_reserve(size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* What another thread asks for; it waits, so its memory is good until then. */
+struct question {
+    worker_fn *fn;
+    void *arg;
+    sem_t *done;
+};
+
+static void on_question(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct worker *worker = loop_owner(source, struct worker, inbox);
+    struct question question;
+    if (msg_recv(source->fd, &question, sizeof question, NULL, NULL) <= 0)
+        return;
+    question.fn(worker, question.arg);
+    (void)sem_post(question.done);
+}
+
+int worker_ask(struct worker *worker, worker_fn *fn, void *arg)
+{
+    sem_t done;
+    struct question question = {.fn = fn, .arg = arg, .done = &done};
+    (void)sem_init(&done, 0, 0);
+    int r = msg_send(worker->inbox_fd, &question, sizeof question, NULL, 0);
+    while (r == 0 && sem_wait(&done) < 0)
+        ;
+    (void)sem_destroy(&done);
+    return r;
+}
+
+static int open_inbox(struct worker *worker, struct err *err)
+{
+    int pair[2];
+    int r = msg_pair(pair, err);
+    if (r < 0)
+        return r;
+    worker->inbox_fd = pair[0];
+    r = loop_add(&worker->loop, &worker->inbox, pair[1], EPOLLIN, on_question);
+    return r < 0 ? err_sys(err, -r, "cannot watch a socket pair") : 0;
+}
+
 int worker_init(struct worker *worker, struct err *err)
 {
     *worker = (struct worker){.clock.fd = -1};
@@ -91,6 +134,9 @@ int worker_init(struct worker *worker, struct err *err)
     worker->relays = worker_reserve(WORKER_RELAYS * sizeof(struct relay));
     if (!worker->buffer || !worker->relays)
         return err_set(err, ENOMEM, "no memory for the data plane");
+    r = open_inbox(worker, err);
+    if (r < 0)
+        return r;
     int clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (clock < 0)
         return err_sys(err, errno, "cannot make a timer");

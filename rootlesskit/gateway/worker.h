@@ -1,6 +1,7 @@
 /*
  * One thread of the data plane: its event loop, its copy buffer, its pipes, its connections, its
  * clock. A worker shares nothing with another one; all it needs is allocated when it starts.
+ * worker_ask() is the one door between two of them.
  */
 #pragma once
 
@@ -36,6 +37,8 @@ struct worker_pipe {
 
 struct worker {
     struct loop loop;
+    struct loop_source inbox; /**< of what other threads ask for */
+    int inbox_fd;             /**< their end of it */
     unsigned char *buffer;
     struct worker_pipe pipes[WORKER_PIPES];
     unsigned n_pipes;
@@ -51,6 +54,13 @@ struct worker {
  *  @return NULL when there is none */
 void *worker_reserve(size_t size);
 int worker_init(struct worker *worker, struct err *err);
+typedef void worker_fn(struct worker *worker, void *arg);
+/**
+ * Calls @p fn in the thread that runs @p worker's loop, and waits for its end. Not from that thread
+ * itself, nor in a circle.
+ * @return 0 or -errno: it was not called
+ */
+int worker_ask(struct worker *worker, worker_fn *fn, void *arg);
 /** Has @p timer called at every tick until worker_timer_stop(). */
 void worker_timer_start(struct worker *worker, struct worker_timer *timer);
 void worker_timer_stop(struct worker_timer *timer);
