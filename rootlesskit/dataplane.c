@@ -1,5 +1,6 @@
 #include "rootlesskit/dataplane.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/child.h"
+#include "rootlesskit/gateway/address.h"
 #include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/resolv.h"
@@ -60,16 +62,51 @@ static enum gateway_source_ip wanted_source_ip(const struct rk_config *config)
                                                               : GATEWAY_SOURCE_IP_AUTO;
 }
 
+/* The host uses it: an address is there, if only the loopback's. Where it was switched off there is
+ * none (ipv6.disable, the sysctls disable_ipv6). */
+static bool has_ipv6(void)
+{
+    char line[2];
+    cleanup_close int fd = open("/proc/net/if_inet6", O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, line, sizeof line) > 0;
+}
+
+/* A unique local network (RFC 4193) that nobody else has: a fixed one, so that rules can name it.
+ */
+static void fill_ipv6(struct gateway_config *gateway, const struct rk_config *config)
+{
+    struct policy_network *net = &gateway->policy.v6;
+    static const struct in6_addr network = {
+        .s6_addr = {0xfd, 0x72, 0x6b, 0x69, 0x00, 0x74, [15] = 0}};
+    net->network = net->gateway = net->dns = gateway->child_v6 = network;
+    net->prefix = 64;
+    net->gateway.s6_addr[15] = 2;
+    net->dns.s6_addr[15] = 3;
+    gateway->child_v6.s6_addr[14] = 1; /* ::100 */
+    gateway->policy.ipv6 = config->ipv6_wanted != CLI_OFF && has_ipv6();
+    gateway->ipv6_must = config->ipv6_wanted == CLI_ON;
+}
+
+static void fill_ipv4(struct gateway_config *gateway, const struct rk_config *config)
+{
+    struct policy_network *net = &gateway->policy.v4;
+    struct in_addr network = {.s_addr = config->child_ip.s_addr &
+                                        htonl(UINT32_MAX << (32 - config->prefix))};
+    net->network = address_map(network);
+    net->prefix = (uint8_t)(ADDRESS_V4_BITS + config->prefix);
+    net->gateway = address_map(config->gateway_ip);
+    net->dns = address_map(config->dns_ip);
+    gateway->child_v4 = address_map(config->child_ip);
+}
+
 static void fill(struct gateway_config *gateway, const struct rk_config *config)
 {
     gateway->network = config->net_kind == NET_GATEWAY;
     gateway->ports = config->port_kind == PORT_BUILTIN;
     gateway->source_ip = wanted_source_ip(config);
-    gateway->host_loopback = !config->disable_host_loopback;
-    gateway->child_ip = config->child_ip;
-    gateway->gateway_ip = config->gateway_ip;
-    gateway->dns_ip = config->dns_ip;
-    gateway->prefix = config->prefix;
+    gateway->policy.host_loopback = !config->disable_host_loopback;
+    fill_ipv4(gateway, config);
+    fill_ipv6(gateway, config);
     gateway->mtu = config->mtu;
     (void)str_copy(gateway->ifname, sizeof gateway->ifname, config->ifname);
 }
@@ -117,6 +154,7 @@ int dataplane_wait(struct dataplane *plane, struct err *err)
     int r = receive(plane, GATEWAY_READY, &reply, err);
     if (r < 0)
         return r;
+    plane->ipv6 = reply.ipv6;
     if (reply.source_ip == GATEWAY_SOURCE_IP_NFT)
         plane->source_ip = "nft";
     else if (reply.source_ip == GATEWAY_SOURCE_IP_IPTABLES)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct dataplane {
     pid_t pid; /**< 0 = not running */
     int pidfd;
     int control_fd;
+    bool ipv6; /**< the gateway network has it */
     const char
         *source_ip; /**< rules by which services see clients' addresses: none, nft, iptables */
 };

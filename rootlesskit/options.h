@@ -43,7 +43,7 @@ struct rk_config {
     const char *cidr;
     const char *ifname;
     bool disable_host_loopback;
-    bool ipv6;
+    enum cli_switch ipv6_wanted;
     bool detach_netns; /**< the command stays in the host's network namespace */
     struct cli_list copy_up;
     const char *copy_up_mode;
@@ -62,6 +62,7 @@ struct rk_config {
     enum net_kind net_kind;
     enum port_kind port_kind;
     struct slice slice;
+    bool ipv6; /**< wanted; of the gateway unless it is switched off, of other drivers if on */
     bool reap; /**< as pid 1, reap orphans too */
     struct in_addr child_ip, gateway_ip, dns_ip;
     uint8_t prefix;

@@ -28,7 +28,7 @@ static const struct traits {
 } traits[] = {
     [NET_HOST] = {0},
     [NET_NONE] = {0},
-    [NET_GATEWAY] = {"tap0", 65520, .cidr = true, .host_loopback = true},
+    [NET_GATEWAY] = {"tap0", 65520, .cidr = true, .ipv6 = true, .host_loopback = true},
     [NET_PASTA] = {"tap0", 65520, .cidr = true, .ipv6 = true, .host_loopback = true},
     [NET_SLIRP4NETNS] = {"tap0", 65520, .cidr = true, .ipv6 = true, .host_loopback = true},
     [NET_LXC_USER_NIC] = {"eth0", 1500},
@@ -82,7 +82,7 @@ static void warn(const struct rk_config *config, bool mtu_given)
     const struct traits *net = &traits[config->net_kind];
     if (mtu_given && !net->ifname)
         cli_warning("--mtu=%u has no effect with --net=%s", config->mtu, config->net);
-    if (config->ipv6 && !net->ipv6)
+    if (config->ipv6_wanted == CLI_ON && !net->ipv6)
         cli_warning("--ipv6 has no effect with --net=%s", config->net);
     if (config->detach_netns && config->net_kind == NET_HOST)
         cli_warning("--detach-netns has no effect with --net=host");
@@ -113,6 +113,7 @@ static int check_network(struct rk_config *config, struct err *err)
         return -EINVAL;
     if (config->mtu == 0)
         config->mtu = net->mtu;
+    config->ipv6 = config->ipv6_wanted == CLI_ON;
     return parse_cidr(config, err);
 }
 

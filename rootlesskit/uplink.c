@@ -59,6 +59,8 @@ static int start_driver(struct uplink *uplink, const struct rk_config *config,
     int r = network_start(&uplink->network, config, child, state, err);
     if (r >= 0 && has_plane(config))
         r = dataplane_wait(&uplink->dataplane, err);
+    if (r >= 0 && config->net_kind == NET_GATEWAY)
+        uplink->network.info.ipv6 = uplink->dataplane.ipv6;
     return r;
 }
 

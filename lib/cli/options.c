@@ -52,6 +52,15 @@ static int store_choice(const struct cli_option *option, const char *value, cons
     return 0;
 }
 
+static int store_switch(const char *what, const char *value, enum cli_switch *field,
+                        struct err *err)
+{
+    bool on = true;
+    int r = value ? parse_bool(what, value, &on, err) : 0;
+    *field = on ? CLI_ON : CLI_OFF;
+    return r;
+}
+
 static int store(const struct cli_option *option, char *value, void *config, struct err *err)
 {
     void *field = (char *)config + option->offset;
@@ -63,6 +72,8 @@ static int store(const struct cli_option *option, char *value, void *config, str
             return parse_bool(what, value, field, err);
         *(bool *)field = true;
         return 0;
+    case CLI_SWITCH:
+        return store_switch(what, value, field, err);
     case CLI_STRING:
         return store_choice(option, value, field, err);
     case CLI_U32:
@@ -155,7 +166,7 @@ static void add_to_table(struct getopt_table *table, const struct cli_option *op
     size_t used = strlen(table->shorts);
     for (size_t i = 0; i < n && table->n < OPTIONS_MAX; i++) {
         const struct cli_option *option = &options[i];
-        bool flag = option->kind == CLI_FLAG;
+        bool flag = option->kind == CLI_FLAG || option->kind == CLI_SWITCH;
         table->longs[table->n] = (struct option){
             .name = option->name,
             .has_arg = flag ? optional_argument : required_argument,

@@ -16,10 +16,13 @@ struct err;
 
 enum cli_kind {
     CLI_FLAG,   /**< bool */
+    CLI_SWITCH, /**< enum cli_switch: a flag that tells "not given" from "off" */
     CLI_STRING, /**< const char *, points into argv */
     CLI_U32,    /**< uint32_t within [min, max] */
     CLI_LIST,   /**< struct cli_list: may repeat, values split at commas */
 };
+
+enum cli_switch { CLI_UNSET, CLI_OFF, CLI_ON };
 
 #define CLI_LIST_MAX 1024
 
@@ -33,7 +36,7 @@ struct cli_option {
     char letter;      /**< short form, or 0 */
     enum cli_kind kind;
     size_t offset;              /**< of the field in the program's config struct */
-    const char *value;          /**< how --help names the value: "DIR"; NULL for a flag */
+    const char *value;          /**< how --help names the value: "DIR"; NULL for a flag or switch */
     const char *help;           /**< one line; a default is written here: "MTU (default: 65520)" */
     const char *const *choices; /**< NULL-ended list a CLI_STRING must be from, or NULL */
     const char *const *gone; /**< NULL-ended pairs: a choice that is no more, what to do instead */

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define ADDRESS_BITS 128
+/** Of them, those in front of a mapped IPv4 address: its network's prefix counts them too. */
+#define ADDRESS_V4_BITS 96
+
 struct in6_addr address_map(struct in_addr v4);
 bool address_is_v4(const struct in6_addr *address);
 /** The IPv4 address in a mapped one. */

@@ -19,7 +19,7 @@
 #include "rootlesskit/gateway/flow.h"
 
 #include <errno.h>
-#include <netinet/ip_icmp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -28,7 +28,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "rootlesskit/gateway/address.h"
 #include "rootlesskit/gateway/dial.h"
+#include "rootlesskit/gateway/policy.h"
 #include "rootlesskit/gateway/relay.h"
 
 #define FLOW_CONNECT_MS 130000 /* a little more than the kernel's own limit (tcp_syn_retries 6) */
@@ -37,15 +39,17 @@
 
 static uint32_t bucket_of(const struct packet_tuple *tuple)
 {
-    uint32_t h = tuple->source.s_addr * 2654435761U ^ tuple->dest.s_addr * 2246822519U ^
-                 ((uint32_t)tuple->source_port << 16 | tuple->dest_port) * 3266489917U;
+    uint32_t words[sizeof *tuple / 4], h = 0;
+    _Static_assert(sizeof words == sizeof *tuple, "no padding, which memcmp() would see");
+    memcpy(words, tuple, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        h = (h ^ words[i]) * 2654435761U;
     return (h ^ h >> 15) % FLOW_BUCKETS;
 }
 
 static bool same_tuple(const struct packet_tuple *a, const struct packet_tuple *b)
 {
-    return a->source.s_addr == b->source.s_addr && a->dest.s_addr == b->dest.s_addr &&
-           a->source_port == b->source_port && a->dest_port == b->dest_port;
+    return memcmp(a, b, sizeof *a) == 0;
 }
 
 static struct flow *find(const struct flows *flows, const struct packet_tuple *tuple)
@@ -95,63 +99,26 @@ static void release(struct flow *flow)
     loop_bury(&flows->worker->loop, &flow->grave);
 }
 
-static bool in_network(const struct flow_policy *policy, struct in_addr ip)
+static void answer_error(struct flows *flows, const struct packet_tuple *tuple,
+                         enum icmp_reason reason, const uint8_t *data, size_t len)
 {
-    return (ip.s_addr & policy->mask.s_addr) == policy->network.s_addr;
-}
-
-int flow_destination(const struct flow_policy *policy, struct in_addr dest, struct in_addr *ret)
-{
-    uint32_t ip = ntohl(dest.s_addr);
-    *ret = dest;
-    if (dest.s_addr == policy->gateway_ip.s_addr) {
-        ret->s_addr = htonl(INADDR_LOOPBACK);
-        return policy->host_loopback ? 0 : -EACCES;
-    }
-    /* 0.0.0.0/8 means this host (RFC 6890), 127/8 its loopback, 224/3 is no single host. */
-    bool refused =
-        ip >> 24 == 0 || ip >> 24 == IN_LOOPBACKNET || ip >> 29 == 7 || in_network(policy, dest);
-    return refused ? -EACCES : 0;
-}
-
-static void answer_unreachable(struct flows *flows, const uint8_t *data, size_t len, uint8_t code)
-{
-    uint8_t answer[PACKET_ANSWER_MAX];
-    size_t n = packet_make_unreachable(data, len, flows->policy.gateway_ip, code, answer);
-    if (n > 0)
-        (void)!write(flows->tun_fd, answer, n);
-}
-
-static void answer_reset(struct flows *flows, const struct packet *syn)
-{
-    uint8_t answer[PACKET_ANSWER_MAX];
-    size_t n = packet_make_reset(syn, answer);
-    (void)!write(flows->tun_fd, answer, n);
+    const struct policy *policy = flows->policy;
+    struct icmp_quote quote = icmp_quote_of(data, len);
+    const struct in6_addr *from =
+        address_is_v4(&tuple->source) ? &policy->v4.gateway : &policy->v6.gateway;
+    icmp_send_error(&flows->icmp, from, &tuple->source, reason, 0, &quote);
 }
 
 /* Tells the child what the host was told. */
 static void answer_failure(struct flows *flows, const struct flow *flow, int code)
 {
     const struct packet syn = {.kind = PACKET_SYN, .tuple = flow->tuple, .seq = flow->seq};
-    switch (code) {
-    case ECONNREFUSED:
-    case ECONNRESET:
-        answer_reset(flows, &syn);
-        return;
-    case ENETUNREACH:
-        answer_unreachable(flows, flow->syn, flow->syn_len, ICMP_NET_UNREACH);
-        return;
-    case EHOSTUNREACH:
-    case EHOSTDOWN:
-        answer_unreachable(flows, flow->syn, flow->syn_len, ICMP_HOST_UNREACH);
-        return;
-    case EACCES:
-    case EPERM:
-        answer_unreachable(flows, flow->syn, flow->syn_len, ICMP_PKT_FILTERED);
-        return;
-    default:
-        return; /* a timeout is silence, a shortage of ours a lost packet */
-    }
+    uint8_t reset[PACKET_RESET_MAX];
+    int reason = icmp_reason_of(code);
+    if (code == ECONNREFUSED || code == ECONNRESET)
+        (void)!write(flows->tun_fd, reset, packet_make_reset(&syn, reset));
+    else if (reason >= 0) /* a timeout is silence, a shortage of ours a lost packet */
+        answer_error(flows, &flow->tuple, (enum icmp_reason)reason, flow->syn, flow->syn_len);
 }
 
 static void inject(struct flow *flow)
@@ -178,21 +145,15 @@ static void on_connected(struct loop_source *source, uint32_t events)
     release(flow);
 }
 
-static int dial_host(struct in_addr ip, uint16_t port)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = ip};
-    struct sockaddr_storage address = {0};
-    memcpy(&address, &to, sizeof to);
-    return dial(&address, SOCK_STREAM, ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET);
-}
-
 static void begin(struct flow *flow)
 {
     struct flows *flows = flow->flows;
-    struct in_addr to;
-    int r = flow_destination(&flows->policy, flow->tuple.dest, &to);
-    if (r >= 0)
-        r = flow->fd = dial_host(to, flow->tuple.dest_port);
+    struct in6_addr to;
+    int r = policy_destination(flows->policy, &flow->tuple.dest, flow->tuple.dest_port, &to);
+    if (r >= 0) {
+        struct sockaddr_storage address = address_to_socket(&to, flow->tuple.dest_port);
+        r = flow->fd = dial(&address, SOCK_STREAM, address_is_loopback(&to));
+    }
     if (r >= 0)
         r = loop_add(&flows->worker->loop, &flow->source, flow->fd, EPOLLOUT, on_connected);
     if (r < 0) {
@@ -219,6 +180,8 @@ static void on_syn(struct flows *flows, const struct packet *packet, const uint8
 {
     struct flow *flow = find(flows, &packet->tuple);
     bool known = flow != NULL;
+    if (!policy_is_child(flows->policy, &packet->tuple.source))
+        return; /* no answer would find it */
     if (!known)
         flow = alloc(flows, &packet->tuple);
     if (!flow) {
@@ -248,10 +211,11 @@ static void on_packet(struct flows *flows, const uint8_t *data, size_t len)
         return;
     case PACKET_OTHER:
         /* Not forwarded: say so at once instead of letting programs wait. */
-        answer_unreachable(flows, data, len, ICMP_PKT_FILTERED);
+        if (policy_is_child(flows->policy, &packet.tuple.source))
+            answer_error(flows, &packet.tuple, ICMP_NO_PROTOCOL, data, len);
         return;
     case PACKET_TCP: /* of a connection that is no more */
-    case PACKET_ICMP_ERR:
+    case PACKET_ICMP:
     case PACKET_BAD:
         return;
     }
@@ -269,23 +233,17 @@ static void on_tun(struct loop_source *source, uint32_t events)
     }
 }
 
-static void on_accepted(struct listener *listener, int take_sock,
-                        const struct sockaddr_storage *peer)
+static void join_accepted(struct flows *flows, int take_sock, const struct sockaddr_storage *peer)
 {
-    struct flows *flows = loop_owner(listener, struct flows, listener);
-    struct sockaddr_in from, to;
-    socklen_t len = sizeof to;
-    memcpy(&from, peer, sizeof from);
-    if (getsockname(take_sock, (struct sockaddr *)&to, &len) < 0) {
+    struct packet_tuple tuple;
+    struct sockaddr_storage local = {0};
+    socklen_t len = sizeof local;
+    if (getsockname(take_sock, (struct sockaddr *)&local, &len) < 0) {
         relay_reset(take_sock);
         return;
     }
-    struct packet_tuple tuple = {
-        .source = from.sin_addr,
-        .dest = to.sin_addr,
-        .source_port = ntohs(from.sin_port),
-        .dest_port = ntohs(to.sin_port),
-    };
+    tuple.source_port = address_of_socket(peer, &tuple.source);
+    tuple.dest_port = address_of_socket(&local, &tuple.dest);
     struct flow *flow = find(flows, &tuple);
     if (!flow || flow->state != FLOW_INJECTED) {
         relay_reset(take_sock);
@@ -294,6 +252,18 @@ static void on_accepted(struct listener *listener, int take_sock,
     int host_fd = take_fd(&flow->fd);
     release(flow);
     (void)relay_join(flows->worker, take_sock, host_fd, 0);
+}
+
+static void on_accepted_v4(struct listener *listener, int take_sock,
+                           const struct sockaddr_storage *peer)
+{
+    join_accepted(loop_owner(listener, struct flows, v4), take_sock, peer);
+}
+
+static void on_accepted_v6(struct listener *listener, int take_sock,
+                           const struct sockaddr_storage *peer)
+{
+    join_accepted(loop_owner(listener, struct flows, v6), take_sock, peer);
 }
 
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
@@ -313,16 +283,21 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
         worker_timer_stop(timer);
 }
 
-int flows_init(struct flows *flows, struct worker *worker, const struct flow_policy *policy,
-               int tun_fd, int listen_fd, struct err *err)
+int flows_init(struct flows *flows, struct worker *worker, const struct policy *policy,
+               const struct place_gateway *place, struct err *err)
 {
-    *flows =
-        (struct flows){.worker = worker, .policy = *policy, .tun_fd = tun_fd, .timer.fn = on_tick};
+    *flows = (struct flows){.worker = worker,
+                            .policy = policy,
+                            .icmp = place->icmp,
+                            .tun_fd = place->tun_fd,
+                            .timer.fn = on_tick};
     flows->table = worker_reserve(FLOWS_MAX * sizeof(struct flow));
     if (!flows->table)
         return err_set(err, ENOMEM, "no memory for connections");
-    int r = loop_add(&worker->loop, &flows->tun, tun_fd, EPOLLIN, on_tun);
+    int r = loop_add(&worker->loop, &flows->tun, place->tun_fd, EPOLLIN, on_tun);
     if (r >= 0)
-        r = listener_start(&flows->listener, worker, listen_fd, on_accepted);
+        r = listener_start(&flows->v4, worker, place->v4.tcp_fd, on_accepted_v4);
+    if (r >= 0 && place->ipv6)
+        r = listener_start(&flows->v6, worker, place->v6.tcp_fd, on_accepted_v6);
     return r < 0 ? err_sys(err, -r, "cannot watch the gateway's sockets") : 0;
 }

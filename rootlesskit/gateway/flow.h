@@ -4,16 +4,16 @@
  */
 #pragma once
 
-#include <netinet/in.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/loop.h"
 #include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/packet.h"
+#include "rootlesskit/gateway/place.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
+struct policy;
 
 /** SYNs held at a time; one more is dropped, and its sender tries again. */
 #define FLOWS_MAX 4096
@@ -37,20 +37,13 @@ struct flow {
     uint8_t syn[PACKET_SYN_MAX];
 };
 
-/** What the child may reach; addresses in network byte order. */
-struct flow_policy {
-    struct in_addr gateway_ip;
-    struct in_addr network; /**< of the child, with @p mask */
-    struct in_addr mask;
-    bool host_loopback;
-};
-
 struct flows {
     struct worker *worker;
-    struct flow_policy policy;
+    const struct policy *policy;
+    struct icmp_sockets icmp;
     int tun_fd;
     struct loop_source tun;
-    struct listener listener; /**< transparent, in G */
+    struct listener v4, v6; /**< transparent, in G */
     struct worker_timer timer;
     struct flow *table; /**< FLOWS_MAX of them, touched only when used */
     struct flow *free;
@@ -59,11 +52,6 @@ struct flows {
     struct flow *buckets[FLOW_BUCKETS];
 };
 
-/** Begins to serve. @p tun_fd and @p listen_fd are non-blocking and stay the caller's. */
-int flows_init(struct flows *flows, struct worker *worker, const struct flow_policy *policy,
-               int tun_fd, int listen_fd, struct err *err);
-/**
- * Where a connection to @p dest really goes. @return 0 and the host's address; -EACCES for one the
- * child may not reach this way (loopback, multicast, broadcast, its own network)
- */
-int flow_destination(const struct flow_policy *policy, struct in_addr dest, struct in_addr *ret);
+/** Begins to serve. The fds of @p place and the policy stay the caller's. */
+int flows_init(struct flows *flows, struct worker *worker, const struct policy *policy,
+               const struct place_gateway *place, struct err *err);

@@ -38,6 +38,7 @@ struct gateway {
     struct dns dns;
     struct loop_source control;
     struct place_gateway place;
+    struct policy policy;
 
     struct publish publish;
     pthread_t port_thread;
@@ -53,6 +54,7 @@ static void answer(struct gateway *gateway, uint32_t op, uint32_t id, int code, 
     struct gateway_reply reply = {.op = op, .id = id, .code = code};
     if (gateway->source_ip > 0)
         reply.source_ip = (uint32_t)gateway->source_ip;
+    reply.ipv6 = gateway->place.ipv6;
     (void)str_format(reply.message, sizeof reply.message, "%.*s", (int)sizeof reply.message - 1,
                      text);
     if (msg_send(gateway->config->control_fd, &reply, sizeof reply, NULL, 0) < 0)
@@ -94,7 +96,7 @@ static int set_up_child(struct gateway *gateway)
     struct err *err = &gateway->child_err;
     int r = place_enter_child(gateway->config, err);
     if (r >= 0)
-        r = place_set_up_child(gateway->config, gateway->place.mac, err);
+        r = place_set_up_child(gateway->config, &gateway->place, err);
     if (r >= 0)
         r = gateway->config->ports ? set_up_ports(gateway, err) : confine_capabilities(err);
     return r;
@@ -180,18 +182,13 @@ static void on_request(struct loop_source *source, uint32_t events)
 
 static int serve_network(struct gateway *gateway, struct err *err)
 {
-    const struct gateway_config *config = gateway->config;
-    struct flow_policy policy = {
-        .gateway_ip = config->gateway_ip,
-        .mask.s_addr = htonl(UINT32_MAX << (32 - config->prefix)),
-        .host_loopback = config->host_loopback,
-    };
-    policy.network.s_addr = config->child_ip.s_addr & policy.mask.s_addr;
-    int r = flows_init(&gateway->flows, &gateway->worker, &policy, gateway->place.tun_fd,
-                       gateway->place.listen_fd, err);
+    const struct place_gateway *place = &gateway->place;
+    gateway->policy = gateway->config->policy;
+    gateway->policy.ipv6 = place->ipv6;
+    int r = flows_init(&gateway->flows, &gateway->worker, &gateway->policy, place, err);
     if (r >= 0)
-        r = dns_init(&gateway->dns, &gateway->worker, gateway->place.dns_udp_fd,
-                     gateway->place.dns_tcp_fd, err);
+        r = dns_init(&gateway->dns, &gateway->worker, place->v4.dns_udp_fd, place->v4.dns_tcp_fd,
+                     err);
     return r;
 }
 
@@ -218,6 +215,7 @@ static int set_up(struct gateway *gateway, struct err *err)
         r = watch(gateway, err);
     fd_close(config->userns_fd);
     fd_close(config->netns_fd);
+    gateway->place.netns_fd = fd_close(gateway->place.netns_fd);
     return r < 0 ? r : confine_process(err);
 }
 

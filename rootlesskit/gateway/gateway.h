@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "rootlesskit/gateway/policy.h"
+
 struct err;
 
 /** By which packet rules a service in C sees the client's address (source_ip.h). */
@@ -28,15 +30,13 @@ struct gateway_config {
     bool network; /**< make the network (--net=gateway); else serve ports only */
     bool ports;   /**< start the port worker (--port-driver=builtin) */
     enum gateway_source_ip source_ip; /**< of published TCP ports */
-    bool host_loopback;               /**< connections to gateway_ip reach the host's 127.0.0.1 */
-    struct in_addr child_ip;          /**< 10.0.2.100 */
-    struct in_addr gateway_ip;        /**< 10.0.2.2 */
-    struct in_addr dns_ip;            /**< 10.0.2.3 */
-    uint8_t prefix;                   /**< 24 */
-    uint32_t mtu;                     /**< of the veth, bytes */
-    char ifname[IF_NAMESIZE];         /**< of the child's end: tap0 */
-    int userns_fd;                    /**< the child's user namespace (nsfs fd) */
-    int netns_fd;                     /**< C */
+    struct policy policy; /**< the child's networks, and what it may reach; ipv6: try it */
+    bool ipv6_must;       /**< without it there shall be no network */
+    struct in6_addr child_v4, child_v6; /**< the child's addresses, IPv4 mapped */
+    uint32_t mtu;                       /**< of the veth, bytes */
+    char ifname[IF_NAMESIZE];           /**< of the child's end: tap0 */
+    int userns_fd;                      /**< the child's user namespace (nsfs fd) */
+    int netns_fd;                       /**< C */
     int control_fd; /**< SOCK_SEQPACKET to the parent: gateway_request / gateway_reply */
 };
 
@@ -65,6 +65,7 @@ struct gateway_reply {
     uint32_t id;
     int32_t code;       /**< 0 or -errno */
     uint32_t source_ip; /**< READY: the rules in use */
+    uint32_t ipv6;      /**< READY: 1 when the network has it */
     char message[512];
 };
 

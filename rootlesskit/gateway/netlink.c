@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/err.h"
+#include "rootlesskit/gateway/address.h"
 
 #define REQUEST_MAX 1024
 
@@ -122,18 +124,37 @@ int netlink_set_mtu(struct netlink *netlink, unsigned index, uint32_t mtu, struc
     return r < 0 ? err_sys(err, -r, "cannot set the MTU of interface %u to %u", index, mtu) : 0;
 }
 
-int netlink_add_address(struct netlink *netlink, unsigned index, struct in_addr ip, uint8_t prefix,
-                        struct err *err)
+/* In the form that its family's messages have. */
+static void put_address(struct request *request, uint16_t type, const struct in6_addr *ip)
+{
+    struct in_addr v4 = address_v4(ip);
+    if (address_is_v4(ip))
+        mnl_attr_put(request->header, type, sizeof v4, &v4);
+    else
+        mnl_attr_put(request->header, type, sizeof *ip, ip);
+}
+
+/* Of the family's own address. */
+static uint8_t own_prefix(const struct in6_addr *ip, uint8_t prefix)
+{
+    return address_is_v4(ip) ? (uint8_t)(prefix - ADDRESS_V4_BITS) : prefix;
+}
+
+int netlink_add_address(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
+                        uint8_t prefix, struct err *err)
 {
     struct request request;
     struct ifaddrmsg *address = start(&request, RTM_NEWADDR, CREATE, sizeof *address);
-    address->ifa_family = AF_INET;
-    address->ifa_prefixlen = prefix;
+    address->ifa_family = (uint8_t)address_family(ip);
+    address->ifa_prefixlen = own_prefix(ip, prefix);
     address->ifa_index = index;
-    mnl_attr_put_u32(request.header, IFA_LOCAL, ip.s_addr);
-    mnl_attr_put_u32(request.header, IFA_ADDRESS, ip.s_addr);
-    if (prefix < 31)
-        mnl_attr_put_u32(request.header, IFA_BROADCAST, ip.s_addr | htonl(UINT32_MAX >> prefix));
+    put_address(&request, IFA_LOCAL, ip);
+    put_address(&request, IFA_ADDRESS, ip);
+    if (!address_is_v4(ip))
+        mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
+    else if (address->ifa_prefixlen < 31)
+        mnl_attr_put_u32(request.header, IFA_BROADCAST,
+                         address_v4(ip).s_addr | htonl(UINT32_MAX >> address->ifa_prefixlen));
     int r = finish(netlink, &request);
     return r < 0 ? err_sys(err, -r, "cannot give interface %u its address", index) : 0;
 }
@@ -150,17 +171,17 @@ static struct rtmsg *start_route(struct request *request, uint8_t family, uint8_
     return route;
 }
 
-int netlink_add_route(struct netlink *netlink, unsigned index, struct in_addr to, uint8_t prefix,
-                      struct in_addr via, struct err *err)
+int netlink_add_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
+                      uint8_t prefix, const struct in6_addr *via, struct err *err)
 {
     struct request request;
-    struct rtmsg *route = start_route(&request, AF_INET, RT_TABLE_MAIN, RTN_UNICAST,
-                                      via.s_addr ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
-    route->rtm_dst_len = prefix;
-    if (prefix > 0)
-        mnl_attr_put_u32(request.header, RTA_DST, to.s_addr);
-    if (via.s_addr)
-        mnl_attr_put_u32(request.header, RTA_GATEWAY, via.s_addr);
+    struct rtmsg *route = start_route(&request, (uint8_t)address_family(to), RT_TABLE_MAIN,
+                                      RTN_UNICAST, via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+    route->rtm_dst_len = own_prefix(to, prefix);
+    if (route->rtm_dst_len > 0)
+        put_address(&request, RTA_DST, to);
+    if (via)
+        put_address(&request, RTA_GATEWAY, via);
     mnl_attr_put_u32(request.header, RTA_OIF, index);
     int r = finish(netlink, &request);
     return r < 0 ? err_sys(err, -r, "cannot add a route to interface %u", index) : 0;
@@ -194,17 +215,31 @@ int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark
                : 0;
 }
 
-int netlink_add_neighbour(struct netlink *netlink, unsigned index, struct in_addr ip,
-                          const unsigned char mac[6], struct err *err)
+static int add_neighbour(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
+                         const unsigned char *mac, struct err *err)
 {
     struct request request;
     struct ndmsg *neighbour =
         start(&request, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof *neighbour);
-    neighbour->ndm_family = AF_INET;
+    neighbour->ndm_family = (uint8_t)address_family(ip);
     neighbour->ndm_ifindex = (int)index;
     neighbour->ndm_state = NUD_PERMANENT;
-    mnl_attr_put_u32(request.header, NDA_DST, ip.s_addr);
-    mnl_attr_put(request.header, NDA_LLADDR, 6, mac);
+    neighbour->ndm_flags = mac ? 0 : NTF_PROXY;
+    put_address(&request, NDA_DST, ip);
+    if (mac)
+        mnl_attr_put(request.header, NDA_LLADDR, 6, mac);
     int r = finish(netlink, &request);
     return r < 0 ? err_sys(err, -r, "cannot add a neighbour to interface %u", index) : 0;
+}
+
+int netlink_add_neighbour(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
+                          const unsigned char mac[6], struct err *err)
+{
+    return add_neighbour(netlink, index, ip, mac, err);
+}
+
+int netlink_add_proxy(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
+                      struct err *err)
+{
+    return add_neighbour(netlink, index, ip, NULL, err);
 }

@@ -23,15 +23,20 @@ int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer
 int netlink_del_link(struct netlink *netlink, unsigned index, struct err *err);
 int netlink_link_up(struct netlink *netlink, unsigned index, struct err *err);
 int netlink_set_mtu(struct netlink *netlink, unsigned index, uint32_t mtu, struct err *err);
-int netlink_add_address(struct netlink *netlink, unsigned index, struct in_addr ip, uint8_t prefix,
-                        struct err *err);
-/** A route to @p to / @p prefix: out of @p index, via @p via when it is not 0.0.0.0. */
-int netlink_add_route(struct netlink *netlink, unsigned index, struct in_addr to, uint8_t prefix,
-                      struct in_addr via, struct err *err);
+/* Of both families: an IPv4 address is mapped (address.h), and a prefix counts bits of 128. */
+/** An address that is used at once: IPv6's is not looked for elsewhere before (RFC 4862, 5.4). */
+int netlink_add_address(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
+                        uint8_t prefix, struct err *err);
+/** A route to @p to / @p prefix: out of @p index, via @p via when it is not NULL. */
+int netlink_add_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
+                      uint8_t prefix, const struct in6_addr *via, struct err *err);
 /** Packets of @p family (AF_INET, AF_INET6) with @p mark are for this host whatever their address:
  * a local route in a table of its own, and the rule that leads there. */
 int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark, uint32_t table,
                           struct err *err);
-/** A neighbour that needs no ARP. */
-int netlink_add_neighbour(struct netlink *netlink, unsigned index, struct in_addr ip,
+/** A neighbour that needs no ARP or neighbour discovery. */
+int netlink_add_neighbour(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
                           const unsigned char mac[6], struct err *err);
+/** Has the interface answer for @p ip, which is IPv6, as if it were its own (ARP has a sysctl). */
+int netlink_add_proxy(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
+                      struct err *err);

@@ -1,31 +1,61 @@
-/* The packet rules of the gateway's and the child's namespace, each put in place as one nfnetlink
- * batch. */
+/*
+ * nf_tables rules of one network namespace and one table, put in place whole or not at all: one
+ * nfnetlink batch. What the rules say is rules.h's.
+ *
+ *   nft_start(), nft_add_table(), nft_add_chain(),
+ *   for each rule: nft_start_rule(), its expressions in order, nft_finish_rule(),
+ *   nft_finish()
+ *
+ * An expression works on the first register: nft_load_...() fills it, nft_compare() ends the rule
+ * for a packet unless it is as wanted.
+ */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
-struct err;
+struct mnl_nlmsg_batch;
+struct nlattr;
+struct nlmsghdr;
 
-/**
- * In table ip "gateway", chain "pre" (prerouting, before the route is chosen):
- *   iif child_index: a TCP packet that opens nothing and belongs to a transparent socket -> local
- *   iif tun_index:   a SYN -> tproxy to 127.0.0.1:port, local
- * "Local" is the mark, for which netlink_mark_is_local() has a route.
- * @param port  of the transparent listener, host byte order
- */
-int nft_install(unsigned child_index, unsigned tun_index, uint16_t port, uint32_t mark,
-                struct err *err);
+#define NFT_BATCH_MAX 8192
 
-/** How connections that bear a foreign source address are told apart. */
-struct nft_marks {
-    uint32_t socket;     /**< SO_MARK of the socket that opens one */
-    uint32_t connection; /**< conntrack's mark for it from then on */
-    uint32_t packet;     /**< what each packet of it that comes in gets, for the routing rules */
+struct nft_batch {
+    char space[NFT_BATCH_MAX];
+    struct mnl_nlmsg_batch *messages;
+    struct nlmsghdr *header; /**< the message being built */
+    uint32_t seq;
+    uint8_t family; /**< NFPROTO_IPV4 or NFPROTO_IPV6 */
+    const char *table;
+    int expected; /**< acknowledgements */
 };
 
-/**
- * In a table "rootlesskit" of @p family (AF_INET or AF_INET6), in the calling thread's namespace:
- *   chain "output":     a packet with the socket's mark -> its connection gets the mark
- *   chain "prerouting": a packet of a connection with the mark -> it gets the packet's mark
- */
-int nft_install_marks(int family, const struct nft_marks *marks, struct err *err);
+/** @param family  AF_INET or AF_INET6. @return 0 or -ENOMEM */
+int nft_start(struct nft_batch *batch, int family, const char *table);
+void nft_add_table(struct nft_batch *batch);
+/** @param hook_number  NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT; at mangle's priority */
+void nft_add_chain(struct nft_batch *batch, const char *chain, uint32_t hook_number);
+/** @return the open list of the rule's expressions, for nft_finish_rule() */
+struct nlattr *nft_start_rule(struct nft_batch *batch, const char *chain);
+void nft_finish_rule(struct nft_batch *batch, struct nlattr *list);
+/** Sends it all. @return 0, or the kernel's first -errno: nothing has changed then */
+int nft_finish(struct nft_batch *batch);
+
+/** @param key  NFT_META_IIF, NFT_META_L4PROTO, NFT_META_MARK */
+void nft_load_meta(struct nft_batch *batch, uint32_t key);
+/** @param base  NFT_PAYLOAD_NETWORK_HEADER or NFT_PAYLOAD_TRANSPORT_HEADER; @p offset, @p len in
+ *  bytes */
+void nft_load_payload(struct nft_batch *batch, uint32_t base, uint32_t offset, uint32_t len);
+/** Whether the packet's socket is a transparent one: 1 byte, 0 or 1. */
+void nft_load_socket_transparent(struct nft_batch *batch);
+void nft_load_connection_mark(struct nft_batch *batch);
+/** Of one byte. */
+void nft_mask(struct nft_batch *batch, uint8_t mask);
+/** @param op  NFT_CMP_EQ, NFT_CMP_NEQ */
+void nft_compare(struct nft_batch *batch, uint32_t op, const void *value, size_t len);
+void nft_set_mark(struct nft_batch *batch, uint32_t mark);
+void nft_set_connection_mark(struct nft_batch *batch, uint32_t mark);
+/** To the transparent socket of the packet's own addresses, else to the one at @p ip (the family's
+ *  @p len bytes) and @p port (host byte order). */
+void nft_tproxy(struct nft_batch *batch, const void *ip, size_t len, uint16_t port);
+void nft_accept(struct nft_batch *batch);

@@ -1,12 +1,13 @@
 #include "rootlesskit/gateway/packet.h"
 
 #include <netinet/ip.h>
-#include <netinet/ip_icmp.h>
+#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define QUOTED 8 /* bytes of the payload in an ICMP error, RFC 792 */
+#include "rootlesskit/gateway/address.h"
+
 #define ANSWER_TTL 64
 #define FRAGMENT_OFFSET 0x1fffU
 
@@ -25,17 +26,61 @@ uint16_t packet_checksum(const void *data, size_t len, uint32_t sum)
     return htons((uint16_t)~sum);
 }
 
-/* Length of the IP header, or 0 for what is no whole first fragment of an IPv4 packet. */
-static size_t ip_header_of(const uint8_t *data, size_t len, struct iphdr *ret)
+/* What an IP header says. */
+struct header {
+    size_t len; /* 0: it is none, or one of a later fragment */
+    size_t payload;
+    uint8_t protocol;
+    struct in6_addr source, dest;
+};
+
+static struct header read_v4(const uint8_t *data, size_t len)
 {
-    if (len < sizeof *ret)
-        return 0;
-    memcpy(ret, data, sizeof *ret);
-    size_t header = (size_t)ret->ihl * 4;
-    bool ok = ret->version == 4 && header >= sizeof *ret && header <= len &&
-              ntohs(ret->tot_len) >= header && ntohs(ret->tot_len) <= len &&
-              (ntohs(ret->frag_off) & FRAGMENT_OFFSET) == 0;
-    return ok ? header : 0;
+    struct iphdr ip;
+    struct header ret = {0};
+    if (len < sizeof ip)
+        return ret;
+    memcpy(&ip, data, sizeof ip);
+    size_t header = (size_t)ip.ihl * 4, total = ntohs(ip.tot_len);
+    if (header < sizeof ip || total < header || total > len ||
+        (ntohs(ip.frag_off) & FRAGMENT_OFFSET) != 0)
+        return ret;
+    struct in_addr source = {.s_addr = ip.saddr}, dest = {.s_addr = ip.daddr};
+    return (struct header){
+        .len = header,
+        .payload = total - header,
+        .protocol = ip.protocol,
+        .source = address_map(source),
+        .dest = address_map(dest),
+    };
+}
+
+/* Mapped addresses have no place on a wire (RFC 6890): they would pass for IPv4. */
+static struct header read_v6(const uint8_t *data, size_t len)
+{
+    struct ip6_hdr ip;
+    struct header ret = {0};
+    if (len < sizeof ip)
+        return ret;
+    memcpy(&ip, data, sizeof ip);
+    if (ntohs(ip.ip6_plen) > len - sizeof ip || address_is_v4(&ip.ip6_src) ||
+        address_is_v4(&ip.ip6_dst))
+        return ret;
+    return (struct header){
+        .len = sizeof ip,
+        .payload = ntohs(ip.ip6_plen),
+        .protocol = ip.ip6_nxt,
+        .source = ip.ip6_src,
+        .dest = ip.ip6_dst,
+    };
+}
+
+static struct header read_header(const uint8_t *data, size_t len)
+{
+    static const struct header none;
+    if (len == 0)
+        return none;
+    return data[0] >> 4 == 4 ? read_v4(data, len) : data[0] >> 4 == 6 ? read_v6(data, len) : none;
 }
 
 static void parse_tcp(const uint8_t *data, size_t len, struct packet *ret)
@@ -58,51 +103,63 @@ static void parse_tcp(const uint8_t *data, size_t len, struct packet *ret)
         ret->kind = PACKET_BAD;
 }
 
-static bool is_icmp_error(const uint8_t *data, size_t len)
-{
-    return len == 0 || (data[0] != ICMP_ECHO && data[0] != ICMP_ECHOREPLY);
-}
-
 struct packet packet_parse(const uint8_t *data, size_t len)
 {
     struct packet ret = {.kind = PACKET_BAD};
-    struct iphdr ip;
-    size_t header = ip_header_of(data, len, &ip);
-    if (header == 0)
+    struct header header = read_header(data, len);
+    if (header.len == 0)
         return ret;
-    ret.tuple.source.s_addr = ip.saddr;
-    ret.tuple.dest.s_addr = ip.daddr;
-    size_t payload = ntohs(ip.tot_len) - header;
-    if (ip.protocol == IPPROTO_TCP)
-        parse_tcp(data + header, payload, &ret);
-    else if (ip.protocol == IPPROTO_ICMP && is_icmp_error(data + header, payload))
-        ret.kind = PACKET_ICMP_ERR;
+    ret.tuple.source = header.source;
+    ret.tuple.dest = header.dest;
+    if (header.protocol == IPPROTO_TCP)
+        parse_tcp(data + header.len, header.payload, &ret);
+    else if (header.protocol == IPPROTO_ICMP || header.protocol == IPPROTO_ICMPV6)
+        ret.kind = PACKET_ICMP;
     else
         ret.kind = PACKET_OTHER;
     return ret;
 }
 
-static void put_ip(uint8_t *ret, size_t total, uint8_t protocol, struct in_addr from,
-                   struct in_addr to)
+/* @return where the payload begins */
+static size_t put_header(uint8_t *ret, const struct packet_tuple *answered, size_t payload)
 {
+    if (!address_is_v4(&answered->source)) {
+        struct ip6_hdr ip = {
+            .ip6_flow = htonl(6U << 28),
+            .ip6_plen = htons((uint16_t)payload),
+            .ip6_nxt = IPPROTO_TCP,
+            .ip6_hlim = ANSWER_TTL,
+            .ip6_src = answered->dest,
+            .ip6_dst = answered->source,
+        };
+        memcpy(ret, &ip, sizeof ip);
+        return sizeof ip;
+    }
     struct iphdr ip = {
         .version = 4,
         .ihl = sizeof ip / 4,
-        .tot_len = htons((uint16_t)total),
+        .tot_len = htons((uint16_t)(sizeof ip + payload)),
         .frag_off = htons(IP_DF),
         .ttl = ANSWER_TTL,
-        .protocol = protocol,
-        .saddr = from.s_addr,
-        .daddr = to.s_addr,
+        .protocol = IPPROTO_TCP,
+        .saddr = address_v4(&answered->dest).s_addr,
+        .daddr = address_v4(&answered->source).s_addr,
     };
     ip.check = packet_checksum(&ip, sizeof ip, 0);
     memcpy(ret, &ip, sizeof ip);
+    return sizeof ip;
+}
+
+/* Of the pseudo header (RFC 9293, 3.1; RFC 8200, 8.1). A mapped address adds 0xffff, which counts
+ * as nothing in such a sum. */
+static uint32_t pseudo_sum(const struct packet_tuple *tuple, size_t len)
+{
+    uint32_t sum = add_bytes(tuple->source.s6_addr, 16, IPPROTO_TCP + (uint32_t)len);
+    return add_bytes(tuple->dest.s6_addr, 16, sum);
 }
 
 size_t packet_make_reset(const struct packet *syn, uint8_t *ret)
 {
-    size_t total = sizeof(struct iphdr) + sizeof(struct tcphdr);
-    put_ip(ret, total, IPPROTO_TCP, syn->tuple.dest, syn->tuple.source);
     /* RFC 9293, 3.10.7.1: no ACK in the segment, so SEQ=0, ACK=SEG.SEQ+SEG.LEN; a SYN counts one.
      */
     struct tcphdr tcp = {
@@ -113,30 +170,8 @@ size_t packet_make_reset(const struct packet *syn, uint8_t *ret)
         .rst = 1,
         .ack = 1,
     };
-    uint32_t pseudo = IPPROTO_TCP + sizeof tcp;
-    pseudo = add_bytes((const uint8_t *)&syn->tuple.dest, 4, pseudo);
-    pseudo = add_bytes((const uint8_t *)&syn->tuple.source, 4, pseudo);
-    tcp.check = packet_checksum(&tcp, sizeof tcp, pseudo);
-    memcpy(ret + sizeof(struct iphdr), &tcp, sizeof tcp);
-    return total;
-}
-
-size_t packet_make_unreachable(const uint8_t *data, size_t len, struct in_addr from, uint8_t code,
-                               uint8_t *ret)
-{
-    struct iphdr ip;
-    size_t header = ip_header_of(data, len, &ip);
-    size_t quote = header + QUOTED < len ? header + QUOTED : len;
-    size_t total = sizeof(struct iphdr) + sizeof(struct icmphdr) + quote;
-    if (header == 0 || total > PACKET_ANSWER_MAX)
-        return 0;
-    struct in_addr to = {.s_addr = ip.saddr};
-    put_ip(ret, total, IPPROTO_ICMP, from, to);
-    struct icmphdr icmp = {.type = ICMP_DEST_UNREACH, .code = code};
-    uint8_t *at = ret + sizeof(struct iphdr);
-    memcpy(at, &icmp, sizeof icmp);
-    memcpy(at + sizeof icmp, data, quote);
-    icmp.checksum = packet_checksum(at, sizeof icmp + quote, 0);
-    memcpy(at, &icmp, sizeof icmp);
-    return total;
+    tcp.check = packet_checksum(&tcp, sizeof tcp, pseudo_sum(&syn->tuple, sizeof tcp));
+    size_t at = put_header(ret, &syn->tuple, sizeof tcp);
+    memcpy(ret + at, &tcp, sizeof tcp);
+    return at + sizeof tcp;
 }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -16,20 +15,22 @@
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "lib/base/str.h"
+#include "rootlesskit/gateway/address.h"
 #include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/netlink.h"
-#include "rootlesskit/gateway/nft.h"
+#include "rootlesskit/gateway/rules.h"
 
 #define VETH_NAME "gw0"
 #define TUN_NAME "tun0"
 #define LOCAL_MARK 1
 #define LOCAL_TABLE 100
-#define DNS_PORT 53
 /* Early demultiplexing would tie a SYN to the TIME_WAIT socket of its addresses' last use, and
  * ip_forward() drops a packet that has a socket: reusing addresses would fail for a minute.
  * Forwarding from tun0 shows source addresses that no route leads back to: no reverse-path filter.
+ * Echo requests are answered by whom they are for, not by G.
  * Of /proc/sys/net the calling thread sees the files of its own network namespace. */
 #define IPV4 "/proc/sys/net/ipv4/"
+#define IPV6 "/proc/sys/net/ipv6/"
 
 static int poke_all(const char *const (*settings)[2], struct err *err)
 {
@@ -72,48 +73,33 @@ static int hardware_address(const char *name, unsigned char ret[6], struct err *
     return 0;
 }
 
-static int bind_to(int type, struct in_addr ip, uint16_t port, bool transparent, struct err *err)
+/* The indices of G's links. */
+struct links {
+    unsigned lo, gw, tun;
+};
+
+static struct links find_links(void)
 {
-    cleanup_close int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = ip, .sin_port = htons(port)};
-    int on = 1;
-    if (fd < 0)
-        return err_sys(err, errno, "cannot make a socket in the gateway namespace");
-    if (transparent && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) < 0)
-        return err_sys(err, errno, "cannot make a transparent socket");
-    if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        return err_sys(err, errno, "cannot bind port %u in the gateway namespace", port);
-    if (type == SOCK_DGRAM)
-        return take_fd(&fd);
-    /* Accepted sockets inherit all three; one that began with a pacing congestion control would
-     * keep pacing. Their peer is the child, across a veth. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
-    if (listen(fd, SOMAXCONN) < 0)
-        return err_sys(err, errno, "cannot listen on port %u in the gateway namespace", port);
-    return take_fd(&fd);
+    return (struct links){
+        .lo = if_nametoindex("lo"),
+        .gw = if_nametoindex(VETH_NAME),
+        .tun = if_nametoindex(TUN_NAME),
+    };
 }
 
-/* Bound to 127.0.0.1, not to any address: a wildcard would match every new connection to its port,
- * and no packet of the child's may have a loopback address. */
-static int open_sockets(const struct gateway_config *config, struct place_gateway *ret,
-                        uint16_t *ret_port, struct err *err)
+/* Before a link is up: its own IPv6 address must be usable at once, and tun0 needs none. */
+static int prepare_links_v6(struct err *err)
 {
-    struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in bound;
-    socklen_t len = sizeof bound;
-    ret->listen_fd = bind_to(SOCK_STREAM, loopback, 0, true, err);
-    if (ret->listen_fd < 0)
-        return ret->listen_fd;
-    if (getsockname(ret->listen_fd, (struct sockaddr *)&bound, &len) < 0)
-        return err_sys(err, errno, "cannot read a socket's address");
-    *ret_port = ntohs(bound.sin_port);
-    ret->dns_udp_fd = bind_to(SOCK_DGRAM, config->dns_ip, DNS_PORT, false, err);
-    if (ret->dns_udp_fd < 0)
-        return ret->dns_udp_fd;
-    ret->dns_tcp_fd = bind_to(SOCK_STREAM, config->dns_ip, DNS_PORT, false, err);
-    return ret->dns_tcp_fd < 0 ? ret->dns_tcp_fd : 0;
+    static const char *const settings[][2] = {
+        {IPV6 "conf/all/disable_ipv6", "0"},
+        {IPV6 "conf/" VETH_NAME "/accept_dad", "0"},
+        {IPV6 "conf/" VETH_NAME "/proxy_ndp", "1"},
+        {IPV6 "conf/" TUN_NAME "/addr_gen_mode", "1"},
+        {IPV6 "conf/all/forwarding", "1"},
+        {IPV6 "icmp/echo_ignore_all", "1"},
+        {NULL, NULL},
+    };
+    return poke_all(settings, err);
 }
 
 static int set_up_links(const struct gateway_config *config, struct netlink *netlink,
@@ -126,43 +112,77 @@ static int set_up_links(const struct gateway_config *config, struct netlink *net
         netlink_add_veth(netlink, VETH_NAME, config->ifname, config->netns_fd, config->mtu, err);
     if (r < 0)
         return r;
-    unsigned lo = if_nametoindex("lo"), gw = if_nametoindex(VETH_NAME),
-             tun = if_nametoindex(TUN_NAME);
-    r = netlink_set_mtu(netlink, tun, config->mtu, err);
-    const unsigned up[] = {lo, gw, tun};
+    if (config->policy.ipv6)
+        ret->ipv6 = prepare_links_v6(config->ipv6_must ? err : NULL) >= 0;
+    if (config->ipv6_must && !ret->ipv6)
+        return -EAFNOSUPPORT;
+    const struct links links = find_links();
+    r = netlink_set_mtu(netlink, links.tun, config->mtu, err);
+    const unsigned up[] = {links.lo, links.gw, links.tun};
     for (size_t i = 0; i < 3 && r >= 0; i++)
         r = netlink_link_up(netlink, up[i], err);
     return r < 0 ? r : hardware_address(VETH_NAME, ret->mac, err);
 }
 
-/* gateway_ip is not an address of G: connections to it must reach tun0 like any other, to be
- * dialled on the host's loopback. Whoever asks for its hardware address in C gets gw0's
- * (proxy_arp). */
-static int set_up_routes(const struct gateway_config *config, struct netlink *netlink,
-                         struct err *err)
+/* The gateway address is none of G's: connections to it must reach tun0 like any other, to be
+ * dialled on the host's loopback. Whoever asks for its hardware address in C gets gw0's (proxy_arp,
+ * and a proxy entry). */
+static int set_up_family(struct netlink *netlink, const struct policy_network *net,
+                         struct place_sockets *ret, struct err *err)
+{
+    const struct links links = find_links();
+    const struct in_addr zero = {0};
+    bool v4 = address_is_v4(&net->dns);
+    const struct in6_addr anywhere = v4 ? address_map(zero) : in6addr_any;
+    int r = netlink_add_address(netlink, links.lo, &net->dns, ADDRESS_BITS, err);
+    if (r >= 0)
+        r = netlink_add_route(netlink, links.gw, &net->network, net->prefix, NULL, err);
+    if (r >= 0)
+        r = netlink_add_route(netlink, links.tun, &net->gateway, ADDRESS_BITS, NULL, err);
+    if (r >= 0)
+        r = netlink_add_route(netlink, links.tun, &anywhere, v4 ? ADDRESS_V4_BITS : 0, NULL, err);
+    if (r >= 0)
+        r = netlink_mark_is_local(netlink, v4 ? AF_INET : AF_INET6, LOCAL_MARK, LOCAL_TABLE, err);
+    if (r >= 0)
+        r = place_open_sockets(ret, &net->dns, err);
+    if (r < 0)
+        return r;
+    const struct rules_gateway rules = {
+        .child_index = links.gw,
+        .tun_index = links.tun,
+        .tcp_port = ret->tcp_port,
+        .udp_port = ret->udp_port,
+        .dns = net->dns,
+        .mark = LOCAL_MARK,
+    };
+    return rules_install_gateway(&rules, err);
+}
+
+static int set_up_v4(const struct gateway_config *config, struct netlink *netlink,
+                     struct place_gateway *ret, struct err *err)
 {
     static const char *const settings[][2] = {
         {IPV4 "conf/" VETH_NAME "/proxy_arp", "1"},
         {IPV4 "neigh/" VETH_NAME "/proxy_delay", "0"},
         {NULL, NULL},
     };
-    unsigned lo = if_nametoindex("lo"), gw = if_nametoindex(VETH_NAME),
-             tun = if_nametoindex(TUN_NAME);
-    struct in_addr none = {0};
-    struct in_addr network = {.s_addr = config->child_ip.s_addr &
-                                        htonl(UINT32_MAX << (32 - config->prefix))};
     int r = poke_all(settings, err);
     if (r >= 0)
-        r = netlink_add_address(netlink, lo, config->dns_ip, 32, err);
+        r = set_up_family(netlink, &config->policy.v4, &ret->v4, err);
+    return r < 0 ? r : icmp_open(&ret->icmp, AF_INET, err);
+}
+
+static int set_up_v6(const struct gateway_config *config, struct netlink *netlink,
+                     struct place_gateway *ret, struct err *err)
+{
+    const struct policy_network *net = &config->policy.v6;
+    const unsigned gw = if_nametoindex(VETH_NAME);
+    int r = netlink_add_proxy(netlink, gw, &net->gateway, err);
     if (r >= 0)
-        r = netlink_add_route(netlink, gw, network, config->prefix, none, err);
+        r = netlink_add_proxy(netlink, gw, &net->dns, err);
     if (r >= 0)
-        r = netlink_add_route(netlink, tun, config->gateway_ip, 32, none, err);
-    if (r >= 0)
-        r = netlink_add_route(netlink, tun, none, 0, none, err);
-    if (r >= 0)
-        r = netlink_mark_is_local(netlink, AF_INET, LOCAL_MARK, LOCAL_TABLE, err);
-    return r;
+        r = set_up_family(netlink, net, &ret->v6, err);
+    return r < 0 ? r : icmp_open(&ret->icmp, AF_INET6, err);
 }
 
 /* --net=auto tries another driver then, which needs the interface's name in C. Left to the end of
@@ -174,6 +194,13 @@ static void remove_pair(struct netlink *netlink, const char *name)
         (void)netlink_del_link(netlink, index, NULL);
 }
 
+static int open_own_netns(struct err *err)
+{
+    int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? err_sys(err, errno, "cannot open the gateway namespace") : fd;
+}
+
+/* IPv6 is there where the kernel has all it takes; only one who insists on it is refused. */
 static int set_up_gateway(const struct gateway_config *config, struct place_gateway *ret,
                           struct err *err)
 {
@@ -182,21 +209,24 @@ static int set_up_gateway(const struct gateway_config *config, struct place_gate
         {IPV4 "conf/default/rp_filter", "0"},
         {IPV4 "ip_forward", "1"},
         {IPV4 "tcp_early_demux", "0"},
+        {IPV4 "ip_unprivileged_port_start", "0"},
+        {IPV4 "icmp_echo_ignore_all", "1"},
         {NULL, NULL},
     };
     struct netlink netlink = {0};
-    uint16_t port = 0;
     int r = poke_all(settings, err);
+    if (r >= 0)
+        r = ret->netns_fd = open_own_netns(err);
     if (r >= 0)
         r = netlink_open(&netlink, err);
     if (r >= 0)
         r = set_up_links(config, &netlink, ret, err);
     if (r >= 0)
-        r = set_up_routes(config, &netlink, err);
-    if (r >= 0)
-        r = open_sockets(config, ret, &port, err);
-    if (r >= 0)
-        r = nft_install(if_nametoindex(VETH_NAME), if_nametoindex(TUN_NAME), port, LOCAL_MARK, err);
+        r = set_up_v4(config, &netlink, ret, err);
+    if (r >= 0 && ret->ipv6) {
+        ret->ipv6 = set_up_v6(config, &netlink, ret, config->ipv6_must ? err : NULL) >= 0;
+        r = config->ipv6_must && !ret->ipv6 ? -EAFNOSUPPORT : 0;
+    }
     if (r < 0)
         remove_pair(&netlink, VETH_NAME);
     netlink_close(&netlink);
@@ -239,32 +269,56 @@ int place_enter_child(const struct gateway_config *config, struct err *err)
     return 0;
 }
 
-int place_set_up_child(const struct gateway_config *config, const unsigned char gateway_mac[6],
-                       struct err *err)
+static int set_up_child_family(struct netlink *netlink, unsigned tap, const struct in6_addr *child,
+                               const struct policy_network *net, const unsigned char mac[6],
+                               struct err *err)
 {
-    /* All TCP of the child ends in G, across the veth: nothing to probe for, and a pacing default
-     * of the host's would only slow it. */
+    const struct in_addr zero = {0};
+    bool v4 = address_is_v4(child);
+    const struct in6_addr anywhere = v4 ? address_map(zero) : in6addr_any;
+    int r = netlink_add_address(netlink, tap, child, net->prefix, err);
+    if (r >= 0)
+        r = netlink_add_neighbour(netlink, tap, &net->gateway, mac, err);
+    if (r >= 0)
+        r = netlink_add_neighbour(netlink, tap, &net->dns, mac, err);
+    if (r >= 0)
+        r = netlink_add_route(netlink, tap, &anywhere, v4 ? ADDRESS_V4_BITS : 0, &net->gateway,
+                              err);
+    return r;
+}
+
+/* All TCP of the child ends in G, across the veth: nothing to probe for, and a pacing default of
+ * the host's would only slow it. */
+static int set_up_child_link(const struct gateway_config *config,
+                             const struct place_gateway *gateway, struct netlink *netlink,
+                             struct err *err)
+{
     static const char *const settings[][2] = {{IPV4 "tcp_congestion_control", "reno"},
                                               {NULL, NULL}};
+    unsigned tap = if_nametoindex(config->ifname);
+    int r = poke_all(settings, err);
+    if (r >= 0)
+        r = netlink_link_up(netlink, tap, err);
+    if (r >= 0)
+        r = set_up_child_family(netlink, tap, &config->child_v4, &config->policy.v4, gateway->mac,
+                                err);
+    if (r >= 0 && gateway->ipv6)
+        r = set_up_child_family(netlink, tap, &config->child_v6, &config->policy.v6, gateway->mac,
+                                err);
+    if (r < 0)
+        remove_pair(netlink, config->ifname);
+    return r;
+}
+
+int place_set_up_child(const struct gateway_config *config, const struct place_gateway *gateway,
+                       struct err *err)
+{
     struct netlink netlink = {0};
-    struct in_addr none = {0};
     int r = netlink_open(&netlink, err);
     if (r >= 0)
         r = netlink_link_up(&netlink, if_nametoindex("lo"), err);
-    if (r >= 0 && config->network) {
-        unsigned tap = if_nametoindex(config->ifname);
-        r = poke_all(settings, err);
-        if (r >= 0)
-            r = netlink_add_address(&netlink, tap, config->child_ip, config->prefix, err);
-        if (r >= 0)
-            r = netlink_link_up(&netlink, tap, err);
-        if (r >= 0)
-            r = netlink_add_neighbour(&netlink, tap, config->gateway_ip, gateway_mac, err);
-        if (r >= 0)
-            r = netlink_add_route(&netlink, tap, none, 0, config->gateway_ip, err);
-        if (r < 0)
-            remove_pair(&netlink, config->ifname);
-    }
+    if (r >= 0 && config->network)
+        r = set_up_child_link(config, gateway, &netlink, err);
     netlink_close(&netlink);
     return r;
 }

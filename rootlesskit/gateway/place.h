@@ -6,6 +6,10 @@
 #pragma once
 
 #include <errno.h>
+#include <stdbool.h>
+
+#include "rootlesskit/gateway/icmp.h"
+#include "rootlesskit/gateway/place_sockets.h"
 
 struct err;
 struct gateway_config;
@@ -13,16 +17,18 @@ struct gateway_config;
 /** What the gateway namespace G leaves behind; the sockets keep it alive. All owned by the caller.
  */
 struct place_gateway {
-    int tun_fd;     /**< tun0, packets without a header before them */
-    int listen_fd;  /**< transparent TCP listener */
-    int dns_udp_fd; /**< bound to the DNS address */
-    int dns_tcp_fd;
-    unsigned char mac[6]; /**< of gw0, for the child's neighbour entry */
+    int tun_fd; /**< tun0, packets without a header before them */
+    struct place_sockets v4, v6;
+    struct icmp_sockets icmp;
+    unsigned char mac[6]; /**< of gw0, for the child's neighbour entries */
+    bool ipv6;            /**< wanted, and there */
+    int netns_fd;         /**< G itself */
 };
 
-#define PLACE_GATEWAY_UNSET                                                               \
-    {                                                                                     \
-        .tun_fd = -EBADF, .listen_fd = -EBADF, .dns_udp_fd = -EBADF, .dns_tcp_fd = -EBADF \
+#define PLACE_GATEWAY_UNSET                                                     \
+    {                                                                           \
+        .tun_fd = -EBADF, .v4 = PLACE_SOCKETS_UNSET, .v6 = PLACE_SOCKETS_UNSET, \
+        .icmp = {-EBADF, -EBADF}, .netns_fd = -EBADF,                           \
     }
 
 /**
@@ -36,6 +42,7 @@ int place_make_gateway(const struct gateway_config *config, struct place_gateway
  * A thread that joined the child's user namespace could not go back to the host's network.
  */
 int place_enter_child(const struct gateway_config *config, struct err *err);
-/** Sets up C from within: loopback and, for the gateway network, the child's end of the veth. */
-int place_set_up_child(const struct gateway_config *config, const unsigned char gateway_mac[6],
+/** Sets up C from within: loopback and, for the gateway network, the child's end of the veth.
+ *  @param gateway  G's, made; not looked at without the network */
+int place_set_up_child(const struct gateway_config *config, const struct place_gateway *gateway,
                        struct err *err);

@@ -18,7 +18,7 @@
 #include "lib/base/str.h"
 #include "rootlesskit/gateway/confine.h"
 #include "rootlesskit/gateway/netlink.h"
-#include "rootlesskit/gateway/nft.h"
+#include "rootlesskit/gateway/rules.h"
 
 /* RootlessKit's numbers, which users may know from `ip rule`. */
 #define MARK 100
@@ -27,9 +27,9 @@
 
 static int install_nft(int family, struct err *err)
 {
-    const struct nft_marks marks = {
+    const struct rules_marks marks = {
         .socket = SOURCE_IP_SOCKET_MARK, .connection = MARK, .packet = MARK};
-    return nft_install_marks(family, &marks, err);
+    return rules_install_marks(family, &marks, err);
 }
 
 static int run_iptables(const char *const *argv, struct err *err)

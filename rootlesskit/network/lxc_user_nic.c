@@ -14,6 +14,7 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "rootlesskit/child.h"
+#include "rootlesskit/gateway/address.h"
 #include "rootlesskit/gateway/netlink.h"
 #include "rootlesskit/network/dhcp_client.h"
 #include "rootlesskit/network/enter.h"
@@ -94,14 +95,17 @@ static int configure(const void *arg)
 {
     const struct setting *setting = arg;
     const struct dhcp_lease *lease = &setting->lease;
-    const struct in_addr anywhere = {0};
+    const struct in_addr zero = {0};
+    const struct in6_addr ip = address_map(lease->ip), anywhere = address_map(zero),
+                          router = address_map(lease->router);
     struct netlink netlink = {0};
     unsigned index = if_nametoindex(setting->ifname);
     int r = netlink_open(&netlink, NULL);
     if (r >= 0)
-        r = netlink_add_address(&netlink, index, lease->ip, (uint8_t)lease->prefix, NULL);
+        r = netlink_add_address(&netlink, index, &ip, (uint8_t)(ADDRESS_V4_BITS + lease->prefix),
+                                NULL);
     if (r >= 0 && lease->router.s_addr)
-        r = netlink_add_route(&netlink, index, anywhere, 0, lease->router, NULL);
+        r = netlink_add_route(&netlink, index, &anywhere, ADDRESS_V4_BITS, &router, NULL);
     netlink_close(&netlink);
     return r;
 }
