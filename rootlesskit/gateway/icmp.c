@@ -148,18 +148,17 @@ struct icmp_quote icmp_quote_of(const uint8_t *packet, size_t len)
 }
 
 /* The kernel builds the packet's header; all it is told is the source. */
-static void put_source(struct msghdr *msg, const struct in6_addr *from)
+static size_t put_source(struct cmsghdr *c, const struct in6_addr *from)
 {
     struct in_pktinfo v4 = {.ipi_spec_dst = address_v4(from)};
     struct in6_pktinfo v6 = {.ipi6_addr = *from};
     bool is_v4 = address_is_v4(from);
     size_t len = is_v4 ? sizeof v4 : sizeof v6;
-    struct cmsghdr *c = CMSG_FIRSTHDR(msg);
     c->cmsg_level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
     c->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
     c->cmsg_len = CMSG_LEN(len);
     memcpy(CMSG_DATA(c), is_v4 ? (const void *)&v4 : (const void *)&v6, len);
-    msg->msg_controllen = CMSG_SPACE(len);
+    return CMSG_SPACE(len);
 }
 
 void icmp_send(const struct icmp_sockets *icmp, const struct in6_addr *from,
@@ -177,7 +176,7 @@ void icmp_send(const struct icmp_sockets *icmp, const struct in6_addr *from,
                          .msg_iov = &part,
                          .msg_iovlen = 1,
                          .msg_control = &control,
-                         .msg_controllen = sizeof control};
+                         .msg_controllen = put_source(&control.align, from)};
     struct icmphdr header;
     memcpy(&header, message, sizeof header);
     header.checksum = 0;
@@ -185,7 +184,6 @@ void icmp_send(const struct icmp_sockets *icmp, const struct in6_addr *from,
     header.checksum = packet_checksum(message, len, 0);
     if (v4) /* ICMPv6's covers addresses: the kernel's business */
         memcpy(message, &header, sizeof header);
-    put_source(&msg, from);
     (void)sendmsg(v4 ? icmp->fd4 : icmp->fd6, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
