@@ -15,7 +15,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/child.h"
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/resolv.h"
@@ -83,7 +83,8 @@ static void fill_ipv6(struct gateway_config *gateway, const struct rk_config *co
     net->gateway.s6_addr[15] = 2;
     net->dns.s6_addr[15] = 3;
     gateway->child_v6.s6_addr[14] = 1; /* ::100 */
-    gateway->policy.ipv6 = config->ipv6_wanted != CLI_OFF && has_ipv6();
+    gateway->policy.ipv6 =
+        config->ipv6_wanted == CLI_ON || (config->ipv6_wanted == CLI_UNSET && has_ipv6());
     gateway->ipv6_must = config->ipv6_wanted == CLI_ON;
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 
 #define ANSWER_TTL 64
 #define FRAGMENT_OFFSET 0x1fffU

@@ -15,9 +15,9 @@
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "lib/base/str.h"
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/gateway.h"
-#include "rootlesskit/gateway/netlink.h"
+#include "lib/net/netlink.h"
 #include "rootlesskit/gateway/rules.h"
 
 #define VETH_NAME "gw0"

@@ -7,7 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/dial.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 
 static const struct policy_network *side(const struct policy *policy, const struct in6_addr *of)
 {

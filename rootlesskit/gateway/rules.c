@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -11,10 +12,12 @@
 #include <stddef.h>
 
 #include "lib/base/err.h"
-#include "rootlesskit/gateway/address.h"
-#include "rootlesskit/gateway/nft.h"
+#include "lib/net/address.h"
+#include "lib/net/nft.h"
 
 #define GATEWAY_CHAIN "pre"
+#define OUTPUT "output"
+#define PREROUTING "prerouting"
 #define TCP_FLAGS_OFFSET 13 /* RFC 9293, 3.1 */
 #define FIN 0x01U
 #define SYN 0x02U
@@ -114,11 +117,13 @@ static void add_icmp_rules(struct nft_batch *batch, const struct rules_gateway *
 
 int rules_install_gateway(const struct rules_gateway *rules, struct err *err)
 {
+    static const struct nft_chain pre = {GATEWAY_CHAIN, "filter", NF_INET_PRE_ROUTING,
+                                         NF_IP_PRI_MANGLE};
     struct nft_batch batch;
     int r = nft_start(&batch, address_family(&rules->dns), "gateway");
     if (r >= 0) {
         nft_add_table(&batch);
-        nft_add_chain(&batch, GATEWAY_CHAIN, NF_INET_PRE_ROUTING);
+        nft_add_chain(&batch, &pre);
         add_socket_rule(&batch, rules);
         add_datagram_rule(&batch, rules);
         add_icmp_rules(&batch, rules);
@@ -134,12 +139,12 @@ int rules_install_gateway(const struct rules_gateway *rules, struct err *err)
 
 static void add_mark_rules(struct nft_batch *batch, const struct rules_marks *marks)
 {
-    struct nlattr *list = nft_start_rule(batch, "output");
+    struct nlattr *list = nft_start_rule(batch, OUTPUT);
     nft_load_meta(batch, NFT_META_MARK);
     nft_compare(batch, NFT_CMP_EQ, &marks->socket, sizeof marks->socket);
     nft_set_connection_mark(batch, marks->connection);
     nft_finish_rule(batch, list);
-    list = nft_start_rule(batch, "prerouting");
+    list = nft_start_rule(batch, PREROUTING);
     nft_load_connection_mark(batch);
     nft_compare(batch, NFT_CMP_EQ, &marks->connection, sizeof marks->connection);
     nft_set_mark(batch, marks->packet);
@@ -148,12 +153,15 @@ static void add_mark_rules(struct nft_batch *batch, const struct rules_marks *ma
 
 int rules_install_marks(int family, const struct rules_marks *marks, struct err *err)
 {
+    static const struct nft_chain output = {OUTPUT, "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_MANGLE};
+    static const struct nft_chain prerouting = {PREROUTING, "filter", NF_INET_PRE_ROUTING,
+                                                NF_IP_PRI_MANGLE};
     struct nft_batch batch;
     int r = nft_start(&batch, family, "rootlesskit");
     if (r >= 0) {
         nft_add_table(&batch);
-        nft_add_chain(&batch, "output", NF_INET_LOCAL_OUT);
-        nft_add_chain(&batch, "prerouting", NF_INET_PRE_ROUTING);
+        nft_add_chain(&batch, &output);
+        nft_add_chain(&batch, &prerouting);
         add_mark_rules(&batch, marks);
         r = nft_finish(&batch);
     }

@@ -17,7 +17,7 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "rootlesskit/gateway/confine.h"
-#include "rootlesskit/gateway/netlink.h"
+#include "lib/net/netlink.h"
 #include "rootlesskit/gateway/rules.h"
 
 /* RootlessKit's numbers, which users may know from `ip rule`. */

@@ -26,7 +26,7 @@
 #include "lib/base/str.h"
 #include "rootlesskit/child.h"
 #include "rootlesskit/gateway/confine.h"
-#include "rootlesskit/gateway/netlink.h"
+#include "lib/net/netlink.h"
 #include "rootlesskit/network/enter.h"
 #include "rootlesskit/network/network.h"
 

@@ -5,7 +5,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/packet.h"
 
 /* 10.0.2.100:40000 -> 192.0.2.1:80, SYN, seq 0x01020304, no options, checksums right. */

@@ -1,6 +1,6 @@
 /*
  * nf_tables rules of one network namespace and one table, put in place whole or not at all: one
- * nfnetlink batch. What the rules say is rules.h's.
+ * nfnetlink batch.
  *
  *   nft_start(), nft_add_table(), nft_add_chain(),
  *   for each rule: nft_start_rule(), its expressions in order, nft_finish_rule(),
@@ -30,11 +30,18 @@ struct nft_batch {
     int expected; /**< acknowledgements */
 };
 
+/** A base chain. */
+struct nft_chain {
+    const char *name;
+    const char *type; /**< "filter", "nat" */
+    uint32_t hook;    /**< NF_INET_PRE_ROUTING, ... */
+    int32_t priority; /**< NF_IP_PRI_MANGLE, ... */
+};
+
 /** @param family  AF_INET or AF_INET6. @return 0 or -ENOMEM */
 int nft_start(struct nft_batch *batch, int family, const char *table);
 void nft_add_table(struct nft_batch *batch);
-/** @param hook_number  NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT; at mangle's priority */
-void nft_add_chain(struct nft_batch *batch, const char *chain, uint32_t hook_number);
+void nft_add_chain(struct nft_batch *batch, const struct nft_chain *chain);
 /** @return the open list of the rule's expressions, for nft_finish_rule() */
 struct nlattr *nft_start_rule(struct nft_batch *batch, const char *chain);
 void nft_finish_rule(struct nft_batch *batch, struct nlattr *list);
@@ -59,3 +66,5 @@ void nft_set_connection_mark(struct nft_batch *batch, uint32_t mark);
  *  @p len bytes) and @p port (host byte order). */
 void nft_tproxy(struct nft_batch *batch, const void *ip, size_t len, uint16_t port);
 void nft_accept(struct nft_batch *batch);
+/** The sender's address becomes that of the interface by which the packet leaves (a nat chain). */
+void nft_masquerade(struct nft_batch *batch);

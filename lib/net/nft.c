@@ -1,4 +1,4 @@
-#include "rootlesskit/gateway/nft.h"
+#include "lib/net/nft.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include "lib/base/err.h"
-
-#define PRIORITY_MANGLE (-150)
 
 static void start(struct nft_batch *batch, uint16_t type, uint16_t flags, uint8_t family,
                   uint16_t res_id)
@@ -178,6 +176,11 @@ void nft_tproxy(struct nft_batch *batch, const void *ip, size_t len, uint16_t po
     close_expression(batch, e);
 }
 
+void nft_masquerade(struct nft_batch *batch)
+{
+    close_expression(batch, open_expression(batch, "masq"));
+}
+
 struct nlattr *nft_start_rule(struct nft_batch *batch, const char *chain)
 {
     start_nft(batch, NFT_MSG_NEWRULE);
@@ -199,16 +202,16 @@ void nft_add_table(struct nft_batch *batch)
     finish(batch);
 }
 
-void nft_add_chain(struct nft_batch *batch, const char *chain, uint32_t hook_number)
+void nft_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
 {
     start_nft(batch, NFT_MSG_NEWCHAIN);
     mnl_attr_put_strz(batch->header, NFTA_CHAIN_TABLE, batch->table);
-    mnl_attr_put_strz(batch->header, NFTA_CHAIN_NAME, chain);
+    mnl_attr_put_strz(batch->header, NFTA_CHAIN_NAME, chain->name);
     struct nlattr *hook = mnl_attr_nest_start(batch->header, NFTA_CHAIN_HOOK);
-    put_be32(batch, NFTA_HOOK_HOOKNUM, hook_number);
-    put_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)PRIORITY_MANGLE);
+    put_be32(batch, NFTA_HOOK_HOOKNUM, chain->hook);
+    put_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
     mnl_attr_nest_end(batch->header, hook);
-    mnl_attr_put_strz(batch->header, NFTA_CHAIN_TYPE, "filter");
+    mnl_attr_put_strz(batch->header, NFTA_CHAIN_TYPE, chain->type);
     finish(batch);
 }
 

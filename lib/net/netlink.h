@@ -1,5 +1,5 @@
 /*
- * rtnetlink(7) requests that the gateway needs, one call each, in the network namespace in which
+ * rtnetlink(7) requests, one call each, in the network namespace in which
  * the socket was opened. Nothing of ip(8) is run.
  */
 #pragma once
@@ -16,7 +16,8 @@ struct netlink {
 
 int netlink_open(struct netlink *netlink, struct err *err);
 void netlink_close(struct netlink *netlink);
-/** A veth pair: @p name here, @p peer_name in the namespace @p peer_netns_fd, both with @p mtu. */
+/** A veth pair: @p name here, @p peer_name in the namespace @p peer_netns_fd (< 0: here), both with
+ *  @p mtu bytes. */
 int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer_name,
                      int peer_netns_fd, uint32_t mtu, struct err *err);
 /** Removes an interface; of a pair both ends, at once. */

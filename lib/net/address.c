@@ -1,4 +1,4 @@
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 
 #include <string.h>
 

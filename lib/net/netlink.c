@@ -1,4 +1,4 @@
-#include "rootlesskit/gateway/netlink.h"
+#include "lib/net/netlink.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "lib/base/err.h"
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 
 #define REQUEST_MAX 1024
 
@@ -82,7 +82,8 @@ int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer
     (void)mnl_nlmsg_put_extra_header(request.header, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(request.header, IFLA_IFNAME, peer_name);
     mnl_attr_put_u32(request.header, IFLA_MTU, mtu);
-    mnl_attr_put_u32(request.header, IFLA_NET_NS_FD, (uint32_t)peer_netns_fd);
+    if (peer_netns_fd >= 0)
+        mnl_attr_put_u32(request.header, IFLA_NET_NS_FD, (uint32_t)peer_netns_fd);
     mnl_attr_nest_end(request.header, peer);
     mnl_attr_nest_end(request.header, data);
     mnl_attr_nest_end(request.header, info);
