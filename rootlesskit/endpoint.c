@@ -78,7 +78,7 @@ static int answer(struct endpoint *endpoint, const struct control_request *reque
         return 0;
     case CONTROL_ADD:
         reply->spec = request->spec;
-        return ports_add(endpoint->ports, &request->spec, &reply->id, err);
+        return ports_add(endpoint->ports, &reply->spec, &reply->id, err);
     case CONTROL_REMOVE:
         return ports_remove(endpoint->ports, request->id, err);
     }

@@ -139,7 +139,18 @@ static int explain(const struct port_spec *spec, int code, struct err *err)
     return err_sys(err, code, "cannot listen on %s (%s)", where, spec->proto);
 }
 
-int port_bind(const struct port_spec *spec, struct err *err)
+static int tell_port(int fd, struct port_spec *spec)
+{
+    struct sockaddr_storage bound = {0};
+    socklen_t len = sizeof bound;
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
+        return -errno;
+    /* At the same place in both families' addresses. */
+    spec->parent_port = ntohs(((const struct sockaddr_in *)(const void *)&bound)->sin_port);
+    return 0;
+}
+
+int port_bind(struct port_spec *spec, struct err *err)
 {
     bool stream = is_stream(spec);
     if (!stream && strncmp(spec->proto, "udp", 3) != 0)
@@ -152,6 +163,8 @@ int port_bind(const struct port_spec *spec, struct err *err)
         place_at(&place, AF_INET, spec->parent_port);
         r = bind_at(&place, stream);
     }
+    if (r >= 0 && spec->parent_port == 0 && tell_port(r, spec) < 0)
+        return err_sys(err, errno, "cannot read a socket's address");
     return r < 0 ? explain(spec, -r, err) : r;
 }
 

@@ -23,7 +23,7 @@ static int target_of(const struct port_spec *spec, struct sockaddr_storage *ret,
     return 0;
 }
 
-static int add(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err)
+static int add(struct ports *ports, uint32_t id, struct port_spec *spec, struct err *err)
 {
     struct sockaddr_storage target;
     int r = target_of(spec, &target, err);
@@ -47,6 +47,7 @@ static const char *const protos[] = {"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6
 const struct port_driver port_driver_builtin = {
     .name = "builtin",
     .protos = protos,
+    .picks_port = true,
     .add = add,
     .remove = remove_port,
 };

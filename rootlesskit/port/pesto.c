@@ -64,7 +64,7 @@ static int run(const struct ports *ports, const char *verb, const struct port_sp
 
 /* A rule whose port pasta cannot bind is taken without a word, and no later rule works: so to bind
  * it is tried before. */
-static int add(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err)
+static int add(struct ports *ports, uint32_t id, struct port_spec *spec, struct err *err)
 {
     (void)id;
     int r = check_child_ip(ports, spec, err);

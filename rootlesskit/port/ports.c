@@ -45,10 +45,14 @@ static int check(const struct ports *ports, const struct port_spec *spec, struct
         r = err_set(err, EPROTONOSUPPORT,
                     "unsupported port protocol %s: the %s driver does not forward it", spec->proto,
                     ports->driver->name);
+    if (r >= 0 && spec->parent_port == 0 && !ports->driver->picks_port)
+        r = err_set(err, EINVAL,
+                    "ParentPort 0: the %s driver cannot choose a port; use --port-driver=builtin",
+                    ports->driver->name);
     return r < 0 ? r : conflict_of(ports, spec, err);
 }
 
-int ports_add(struct ports *ports, const struct port_spec *spec, uint32_t *ret_id, struct err *err)
+int ports_add(struct ports *ports, struct port_spec *spec, uint32_t *ret_id, struct err *err)
 {
     uint32_t id = ports->last_id + 1;
     int r = check(ports, spec, err);

@@ -29,8 +29,9 @@ struct port_driver {
     const char *name;
     const char *const *protos; /**< NULL-ended: those it forwards */
     bool disallow_loopback_child_ip;
+    bool picks_port; /**< takes parent port 0, and puts the port it took into the spec */
     /** Publishes it as @p id. @return 0 or -errno with a message */
-    int (*add)(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err);
+    int (*add)(struct ports *ports, uint32_t id, struct port_spec *spec, struct err *err);
     int (*remove)(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err);
 };
 
@@ -53,8 +54,9 @@ struct ports {
     uint32_t n_aliases;
 };
 
-/** @return 0 and the id; -errno with a message (in use, privileged, invalid, no port driver) */
-int ports_add(struct ports *ports, const struct port_spec *spec, uint32_t *ret_id, struct err *err);
+/** @param spec  its parent port 0 becomes the one that was taken
+ *  @return 0 and the id; -errno with a message (in use, privileged, invalid, no port driver) */
+int ports_add(struct ports *ports, struct port_spec *spec, uint32_t *ret_id, struct err *err);
 /** @return 0, or -ENOENT "unknown id: N" */
 int ports_remove(struct ports *ports, uint32_t id, struct err *err);
 /** The port with the lowest id >= @p from, or NULL. Valid until the next add or remove. */

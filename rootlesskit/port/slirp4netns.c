@@ -139,7 +139,7 @@ static int remember(struct ports *ports, uint32_t id, uint32_t theirs, struct er
     return 0;
 }
 
-static int add(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err)
+static int add(struct ports *ports, uint32_t id, struct port_spec *spec, struct err *err)
 {
     char request[TALK_MAX], answer[TALK_MAX];
     uint32_t theirs = 0;

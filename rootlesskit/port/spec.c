@@ -67,8 +67,6 @@ int port_spec_check(const struct port_spec *spec, struct err *err)
     if (spec->child_ip[0] && port_ip_parse(spec->child_ip, &address) < 0)
         return err_set(err, EINVAL, "invalid ChildIP: \"%s\" is no IPv4 or IPv6 address",
                        spec->child_ip);
-    if (spec->parent_port == 0)
-        return err_set(err, EINVAL, "invalid ParentPort: 0 is not from 1 to 65535");
     if (spec->child_port == 0)
         return err_set(err, EINVAL, "invalid ChildPort: 0 is not from 1 to 65535");
     return 0;

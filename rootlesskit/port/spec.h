@@ -16,14 +16,14 @@ struct port_spec {
     char proto[PORT_PROTO_MAX];  /**< tcp tcp4 tcp6 udp udp4 udp6 sctp sctp4 sctp6 */
     char parent_ip[PORT_IP_MAX]; /**< as given; "" = every address */
     char child_ip[PORT_IP_MAX];  /**< as given; "" = the driver's default */
-    uint16_t parent_port;        /**< host byte order, 1..65535 */
+    uint16_t parent_port;        /**< host byte order; 0 = whichever is free (builtin) */
     uint16_t child_port;
 };
 
 /** Parses and validates one spec. @return 0 or -EINVAL with a message that shows the right form */
 int port_spec_parse(const char *text, struct port_spec *ret, struct err *err);
 /** Checks a spec that came from elsewhere (the API): protocol known, addresses parse and fit the
- *  protocol's family, ports 1..65535. @return 0 or -EINVAL */
+ *  protocol's family, a child port is given. @return 0 or -EINVAL */
 int port_spec_check(const struct port_spec *spec, struct err *err);
 /**
  * An address without brackets or zone, into @p ret with port 0; an IPv4-mapped one counts as IPv4.

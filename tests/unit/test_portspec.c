@@ -61,7 +61,6 @@ static const struct {
     {"127.0.0.1:8080:80/muchtoolong", "not of the form"},
     {"127.0.0.1:8080:80/tcp ", "unknown proto"},
     {" 127.0.0.1:8080:80/tcp", "invalid ParentIP"},
-    {"127.0.0.1:0:80/tcp", "invalid ParentPort"},
     {"127.0.0.1:8080:0/tcp", "invalid ChildPort"},
     {"127.0.0.1:65536:80/tcp", "not of the form"},
     {"127.0.0.1:8080:99999999999999999999/tcp", "not of the form"},
@@ -210,6 +209,19 @@ START_TEST(sctp_is_not_bound)
 }
 END_TEST
 
+START_TEST(port_0_takes_a_free_one)
+{
+    struct port_spec spec = spec_of("tcp", "", 0), busy;
+    struct err err = {0};
+    cleanup_close int fd = port_bind(&spec, &err);
+    ck_assert_msg(fd >= 0, "%s", err.msg);
+    ck_assert_uint_ne(spec.parent_port, 0);
+    ck_assert(reaches(AF_INET, spec.parent_port));
+    busy = spec;
+    ck_assert_int_eq(port_bind(&busy, NULL), -EADDRINUSE);
+}
+END_TEST
+
 START_TEST(udp_tells_where_a_datagram_went)
 {
     uint16_t port = free_port();
@@ -295,6 +307,7 @@ int main(void)
     tcase_add_test(cases, a_busy_port_is_named);
     tcase_add_test(cases, a_foreign_address_is_named);
     tcase_add_test(cases, sctp_is_not_bound);
+    tcase_add_test(cases, port_0_takes_a_free_one);
     tcase_add_test(cases, udp_tells_where_a_datagram_went);
     tcase_add_loop_test(cases, overlap_is_what_one_socket_alone_can_have, 0,
                         sizeof pairs / sizeof pairs[0]);

@@ -59,7 +59,7 @@ a fraction|{"proto":"tcp","parentPort":9000.5,"childPort":80}|parentPort must be
 port 65536|{"proto":"tcp","parentPort":65536,"childPort":80}|parentPort must be a port
 port -1|{"proto":"tcp","parentPort":9000,"childPort":-1}|childPort must be a port
 port 2^64|{"proto":"tcp","parentPort":18446744073709551616,"childPort":1}|cannot read the body as JSON
-port 0|{"proto":"tcp","parentPort":0,"childPort":80}|invalid ParentPort
+port 0 inside|{"proto":"tcp","parentPort":9000,"childPort":0}|invalid ChildPort
 an unknown protocol|{"proto":"http","parentPort":9000,"childPort":80}|unknown proto: ."http
 a name for an address|{"proto":"tcp","parentIP":"localhost","parentPort":9000,"childPort":80}|invalid ParentIP
 a bad child address|{"proto":"tcp","parentPort":9000,"childIP":"1.2.3","childPort":80}|invalid ChildIP

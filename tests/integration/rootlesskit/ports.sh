@@ -84,6 +84,11 @@ is "and answer" "$(for i in $(seq 50); do first 127.0.0.1 $((12000 + i)); done |
 # shellcheck disable=SC2046
 ctl remove-ports $(seq 5 54) >/dev/null
 is "removed at once, nobody listens" "$(first 127.0.0.1 12001)" ECONNREFUSED
+run ctl add-ports --json 127.0.0.1:0:81/tcp
+picked=$(sed -n 's/.*"parentPort": *\([0-9]*\).*/\1/p' <<<"$out")
+is "port 0 takes a free port, and says which" "$(first 127.0.0.1 "${picked:-0}")" hello
+ctl remove-ports "$(sed -n 's/.*"id": *\([0-9]*\).*/\1/p' <<<"$out")" >/dev/null
+is "and is removed like any other" "$(first 127.0.0.1 "${picked:-0}")" ECONNREFUSED
 server=$(pgrep -u "$user" rootlesskit-api || true)
 isnt "the API server runs while it is used" "$server" ""
 kill -KILL "$server"
