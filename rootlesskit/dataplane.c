@@ -106,6 +106,7 @@ static void fill(struct gateway_config *gateway, const struct rk_config *config)
     gateway->ports = config->port_kind == PORT_BUILTIN;
     gateway->source_ip = wanted_source_ip(config);
     gateway->policy.host_loopback = !config->disable_host_loopback;
+    gateway->policy.egress = config->egress;
     fill_ipv4(gateway, config);
     fill_ipv6(gateway, config);
     gateway->mtu = config->mtu;

@@ -67,6 +67,11 @@ static const struct cli_option table[] = {
      "name of the child's interface (default: tap0; eth0 for lxc-user-nic)"},
     {"disable-host-loopback", 0, CLI_FLAG, FIELD(disable_host_loopback),
      .help = "the child cannot reach the host's 127.0.0.1 through the gateway address"},
+    {"egress-allow", 0, CLI_LIST, FIELD(egress_allow), "CIDR[:PORTS]",
+     "the child may reach this and nothing else of the host's network (gateway); may repeat",
+     .whole = true},
+    {"egress-deny", 0, CLI_LIST, FIELD(egress_deny), "CIDR[:PORTS]",
+     "the child may not reach this, allowed or not (gateway); may repeat", .whole = true},
     {"ipv6", 0, CLI_SWITCH, FIELD(ipv6_wanted),
      .help = "IPv6 in the child: gateway (default: where the host has it), pasta, slirp4netns"},
     {"detach-netns", 0, CLI_FLAG, FIELD(detach_netns),
@@ -179,4 +184,6 @@ void options_free(struct rk_config *config)
 {
     free(config->ports);
     config->ports = NULL;
+    free(config->egress);
+    config->egress = NULL;
 }

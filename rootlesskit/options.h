@@ -12,6 +12,7 @@
 #include "rootlesskit/port/spec.h"
 #include "rootlesskit/slice.h"
 
+struct egress;
 struct err;
 
 enum net_kind {
@@ -43,6 +44,7 @@ struct rk_config {
     const char *cidr;
     const char *ifname;
     bool disable_host_loopback;
+    struct cli_list egress_allow, egress_deny;
     enum cli_switch ipv6_wanted;
     bool detach_netns; /**< the command stays in the host's network namespace */
     struct cli_list copy_up;
@@ -68,8 +70,9 @@ struct rk_config {
     uint8_t prefix;
     struct port_spec *ports; /**< n_ports of them; owned */
     size_t n_ports;
-    unsigned n_sockets; /**< passed to us for the command (activation.h), fds 3 and up */
-    char **command;     /**< NULL-ended, within argv */
+    struct egress *egress; /**< NULL: no rules; owned */
+    unsigned n_sockets;    /**< passed to us for the command (activation.h), fds 3 and up */
+    char **command;        /**< NULL-ended, within argv */
 };
 
 /**

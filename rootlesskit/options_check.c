@@ -11,6 +11,7 @@
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
+#include "rootlesskit/gateway/egress.h"
 #include "rootlesskit/options.h"
 
 /* Offsets of the fixed hosts in the network, the same as slirp4netns's and RootlessKit's. */
@@ -168,6 +169,34 @@ static int check_ports(struct rk_config *config, struct err *err)
     return 0;
 }
 
+static int add_rules(struct egress *rules, const struct cli_list *list, bool deny, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; i < list->n && r >= 0; i++)
+        r = egress_add(rules, list->items[i], deny, err);
+    return r < 0 ? err_wrap(err, r, deny ? "--egress-deny" : "--egress-allow") : r;
+}
+
+/* A rule that nobody enforces would be worse than none. */
+static int check_egress(struct rk_config *config, struct err *err)
+{
+    const char *option = config->egress_deny.n > 0 ? "--egress-deny" : "--egress-allow";
+    if (config->egress_allow.n + config->egress_deny.n == 0)
+        return 0;
+    if (config->net_kind != NET_GATEWAY && config->net_kind != NET_AUTO)
+        return err_set(err, EINVAL, "%s cannot be used with --net=%s, only with --net=gateway",
+                       option, config->net);
+    if (config->port_kind != PORT_NONE && config->port_kind != PORT_BUILTIN)
+        return err_set(err, EINVAL,
+                       "%s cannot be used with --port-driver=%s, which --net=gateway does not have",
+                       option, config->port_driver);
+    config->egress = calloc(1, sizeof *config->egress);
+    if (!config->egress)
+        return err_set(err, ENOMEM, "no memory for the rules of %s", option);
+    int r = add_rules(config->egress, &config->egress_allow, false, err);
+    return r < 0 ? r : add_rules(config->egress, &config->egress_deny, true, err);
+}
+
 static int check_mounts(const struct rk_config *config, struct err *err)
 {
     bool shared =
@@ -227,6 +256,8 @@ int options_check(struct rk_config *config, struct err *err)
 {
     bool mtu_given = config->mtu > 0;
     int r = check_network(config, err);
+    if (r >= 0)
+        r = check_egress(config, err);
     if (r >= 0)
         r = check_mounts(config, err);
     if (r >= 0)

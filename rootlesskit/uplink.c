@@ -19,13 +19,17 @@ static bool has_plane(const struct rk_config *config)
     return config->net_kind == NET_GATEWAY || config->port_kind == PORT_BUILTIN;
 }
 
-/* What --net=auto may take, best first, ended by NET_AUTO: a port driver may leave but one. */
+/* What --net=auto may take, best first, ended by NET_AUTO: a port driver or rules of egress may
+ * leave but one. */
 static const enum net_kind *candidates(const struct rk_config *config)
 {
     static const enum net_kind any[] = {NET_GATEWAY, NET_PASTA, NET_SLIRP4NETNS, NET_AUTO};
     static const enum net_kind without_pasta[] = {NET_GATEWAY, NET_SLIRP4NETNS, NET_AUTO};
+    static const enum net_kind gateway[] = {NET_GATEWAY, NET_AUTO};
     static const enum net_kind pasta[] = {NET_PASTA, NET_AUTO};
     static const enum net_kind slirp4netns[] = {NET_SLIRP4NETNS, NET_AUTO};
+    if (config->egress)
+        return gateway;
     switch (config->port_kind) {
     case PORT_NONE:
     case PORT_BUILTIN:
@@ -89,6 +93,9 @@ static int choose(struct uplink *uplink, struct rk_config *config, const struct 
         uplink_stop(uplink);
         add_reason(reasons, sizeof reasons, config->net, err->msg);
     }
+    if (config->egress)
+        return err_set(err, EOPNOTSUPP,
+                       "%s; no other driver keeps to --egress-allow and --egress-deny", reasons);
     return err_set(err, EOPNOTSUPP, "none of its drivers works here: %s", reasons);
 }
 

@@ -19,14 +19,15 @@ static const struct cli_option builtin[] = {
 };
 #define N_BUILTIN (sizeof builtin / sizeof builtin[0])
 
-static int add_items(struct cli_list *list, const char *name, char *text, struct err *err)
+static int add_items(struct cli_list *list, const struct cli_option *option, char *text,
+                     struct err *err)
 {
     for (char *item = text; item;) {
-        char *comma = strchr(item, ',');
+        char *comma = option->whole ? NULL : strchr(item, ',');
         if (comma)
             *comma = '\0';
         if (list->n == CLI_LIST_MAX)
-            return err_set(err, EINVAL, "--%s: more than %d values", name, CLI_LIST_MAX);
+            return err_set(err, EINVAL, "--%s: more than %d values", option->name, CLI_LIST_MAX);
         list->items[list->n++] = item;
         item = comma ? comma + 1 : NULL;
     }
@@ -79,7 +80,7 @@ static int store(const struct cli_option *option, char *value, void *config, str
     case CLI_U32:
         return parse_u32(what, value, option->min, option->max, field, err);
     case CLI_LIST:
-        return add_items(field, option->name, value, err);
+        return add_items(field, option, value, err);
     }
     return -EINVAL;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ struct cli_option {
     const char *const *choices; /**< NULL-ended list a CLI_STRING must be from, or NULL */
     const char *const *gone; /**< NULL-ended pairs: a choice that is no more, what to do instead */
     uint32_t min, max;       /**< CLI_U32 only */
+    bool whole;              /**< CLI_LIST only: a value may have commas and stays in one piece */
 };
 
 struct cli_program {
