@@ -18,7 +18,6 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/options.h"
-#include "rootlesskit/resolv.h"
 #include "rootlesskit/signals.h"
 
 #define REPLY_WAIT_MS 10000
@@ -183,11 +182,10 @@ int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err)
     return call(plane, &request, -1, err);
 }
 
-int dataplane_set_resolvers(struct dataplane *plane, const struct resolvers *resolvers,
+int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolvers *resolvers,
                             struct err *err)
 {
-    struct gateway_request request = {.op = GATEWAY_RESOLVERS, .n_resolvers = resolvers->n};
-    memcpy(request.resolvers, resolvers->addresses, sizeof request.resolvers);
+    struct gateway_request request = {.op = GATEWAY_RESOLVERS, .resolvers = *resolvers};
     return call(plane, &request, -1, err);
 }
 

@@ -12,7 +12,7 @@
 
 struct child;
 struct err;
-struct resolvers;
+struct gateway_resolvers;
 struct rk_config;
 
 struct dataplane {
@@ -41,6 +41,6 @@ int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
                        const struct sockaddr_storage *target, struct err *err);
 /** Returns when the socket and its connections are closed. */
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err);
-int dataplane_set_resolvers(struct dataplane *plane, const struct resolvers *resolvers,
+int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolvers *resolvers,
                             struct err *err);
 void dataplane_stop(struct dataplane *plane);

@@ -47,7 +47,7 @@ static void fill_info(const struct endpoint *endpoint, struct control_info *info
     info->dynamic_child_ip = network->dynamic_child_ip;
     info->ipv6 = network->ipv6;
     for (size_t i = 0; i < network->n_dns; i++)
-        show_ip(network->dns[i], info->dns[i], sizeof info->dns[i]);
+        (void)str_copy(info->dns[i], sizeof info->dns[i], network->dns[i]);
     if (!driver)
         return;
     (void)str_copy(info->port_driver, sizeof info->port_driver, driver->name);

@@ -13,7 +13,8 @@
 
 #define HOSTS_MAX (1 << 20)
 
-static int write_resolv(int state_fd, const struct in_addr *dns, size_t n_dns, struct err *err)
+static int write_resolv(int state_fd, const char (*dns)[INET6_ADDRSTRLEN], size_t n_dns,
+                        struct err *err)
 {
     char host[RESOLV_TEXT_MAX], ours[RESOLV_TEXT_MAX];
     int r = resolv_read(host, sizeof host, err);
@@ -43,7 +44,8 @@ static int write_hosts(int state_fd, struct err *err)
     return file_create(state_fd, "hosts", 0644, ours, err);
 }
 
-int hostfiles_write(int state_fd, const struct in_addr *dns, size_t n_dns, struct err *err)
+int hostfiles_write(int state_fd, const char (*dns)[INET6_ADDRSTRLEN], size_t n_dns,
+                    struct err *err)
 {
     int r = write_resolv(state_fd, dns, n_dns, err);
     return r < 0 ? r : write_hosts(state_fd, err);
@@ -52,7 +54,7 @@ int hostfiles_write(int state_fd, const struct in_addr *dns, size_t n_dns, struc
 int hostfiles_send_resolvers(struct dataplane *plane, struct err *err)
 {
     char text[RESOLV_TEXT_MAX];
-    struct resolvers resolvers;
+    struct gateway_resolvers resolvers;
     int r = resolv_read(text, sizeof text, err);
     if (r < 0)
         return r;

@@ -12,6 +12,7 @@ struct dataplane;
 struct err;
 
 /** Writes both files into the state directory; @p dns are the child's @p n_dns name servers. */
-int hostfiles_write(int state_fd, const struct in_addr *dns, size_t n_dns, struct err *err);
+int hostfiles_write(int state_fd, const char (*dns)[INET6_ADDRSTRLEN], size_t n_dns,
+                    struct err *err);
 /** Reads the host's resolvers now and sends them. */
 int hostfiles_send_resolvers(struct dataplane *plane, struct err *err);

@@ -7,7 +7,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -19,6 +18,19 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define DNS_PORT 53
+#define TIMEOUT_MAX 30 /* RES_MAXRETRANS of resolv.conf(5) */
+#define LINKS_MAX 8
+
+/* An interface's name or number; one that is not there fails when it is used. */
+static uint32_t scope_of(const char *zone)
+{
+    struct cursor c = cursor_of(zone);
+    uint64_t number = 0;
+    unsigned index = if_nametoindex(zone);
+    return index > 0 || !cursor_u64(&c, 10, UINT32_MAX, &number) || !cursor_done(&c)
+               ? index
+               : (uint32_t)number;
+}
 
 static bool parse_address(const char *text, struct sockaddr_storage *ret)
 {
@@ -36,68 +48,87 @@ static bool parse_address(const char *text, struct sockaddr_storage *ret)
         inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
         return false;
     if (zone)
-        v6.sin6_scope_id = if_nametoindex(zone + 1);
+        v6.sin6_scope_id = scope_of(zone + 1);
     memcpy(ret, &v6, sizeof v6);
     return true;
 }
 
-/* The address of a "nameserver ADDRESS" line (the keyword at column 0), else an empty string. */
-static void nameserver_of(const char *line, size_t len, char *ret, size_t size)
+/* What stands behind @p keyword (at column 0) and blanks; false when the line is another one. */
+static bool behind(struct cursor *line, const char *keyword)
 {
-    static const char keyword[] = "nameserver";
-    size_t at = sizeof keyword - 1;
-    ret[0] = '\0';
-    if (len <= at || memcmp(line, keyword, at) != 0 || (line[at] != ' ' && line[at] != '\t'))
-        return;
-    while (at < len && (line[at] == ' ' || line[at] == '\t'))
-        at++;
-    size_t end = at;
-    while (end < len && !memchr(" \t\r#;", line[end], 5))
-        end++;
-    (void)str_format(ret, size, "%.*s", (int)(end - at), line + at);
-}
-
-/* The next line, and the address in it if it is a nameserver line. @return false at the end */
-static bool next_line(struct cursor *c, const char **line, size_t *len, char *address, size_t size)
-{
-    if (cursor_done(c))
+    size_t len = strlen(keyword);
+    if ((size_t)(line->end - line->p) <= len || memcmp(line->p, keyword, len) != 0 ||
+        (line->p[len] != ' ' && line->p[len] != '\t'))
         return false;
-    cursor_until(c, '\n', line, len);
-    (void)cursor_char(c, '\n');
-    nameserver_of(*line, *len, address, size);
+    line->p += len;
     return true;
 }
 
-void resolv_parse(const char *text, struct resolvers *ret)
+/* The next word of a line. @return false at its end, or at a comment */
+static bool next_word(struct cursor *line, char *ret, size_t size)
 {
-    *ret = (struct resolvers){0};
-    struct cursor c = cursor_of(text);
-    const char *line;
-    size_t len;
-    char address[128];
-    while (ret->n < GATEWAY_RESOLVERS_MAX && next_line(&c, &line, &len, address, sizeof address))
-        if (address[0] && parse_address(address, &ret->addresses[ret->n]))
-            ret->n++;
+    while (cursor_char(line, ' ') || cursor_char(line, '\t'))
+        ;
+    const char *start = line->p;
+    while (line->p < line->end && !memchr(" \t\r#;", *line->p, 5))
+        line->p++;
+    (void)str_format(ret, size, "%.*s", (int)(line->p - start), start);
+    return line->p > start;
 }
 
-int resolv_for_child(const char *host_text, const struct in_addr *dns, size_t n_dns, char *ret,
-                     size_t size)
+/* The address of a "nameserver ADDRESS" line, else an empty string. */
+static void nameserver_of(struct cursor line, char *ret, size_t size)
 {
-    char shown[INET_ADDRSTRLEN];
+    ret[0] = '\0';
+    if (behind(&line, "nameserver"))
+        (void)next_word(&line, ret, size);
+}
+
+/* "options ... timeout:N ...": the last one counts, and RES_MAXRETRANS is libc's limit. */
+static void read_timeout(struct cursor line, uint32_t *ret)
+{
+    char word[32];
+    if (!behind(&line, "options"))
+        return;
+    while (next_word(&line, word, sizeof word)) {
+        const char *value = str_after(word, "timeout:");
+        struct cursor c = cursor_of(value ? value : "");
+        uint64_t seconds = 0;
+        if (cursor_u64(&c, 10, UINT32_MAX, &seconds) && seconds > 0)
+            *ret = seconds < TIMEOUT_MAX ? (uint32_t)seconds : TIMEOUT_MAX;
+    }
+}
+
+void resolv_parse(const char *text, struct gateway_resolvers *ret)
+{
+    *ret = (struct gateway_resolvers){0};
+    struct cursor c = cursor_of(text), line;
+    char address[128];
+    while (cursor_line(&c, &line)) {
+        read_timeout(line, &ret->timeout_s);
+        nameserver_of(line, address, sizeof address);
+        if (address[0] && ret->n < GATEWAY_RESOLVERS_MAX &&
+            parse_address(address, &ret->addresses[ret->n]))
+            ret->n++;
+    }
+}
+
+int resolv_for_child(const char *host_text, const char (*dns)[INET6_ADDRSTRLEN], size_t n_dns,
+                     char *ret, size_t size)
+{
     int used = 0;
     for (size_t i = 0; i < n_dns && used >= 0; i++) {
-        (void)inet_ntop(AF_INET, &dns[i], shown, sizeof shown);
-        int n = str_format(ret + used, size - (size_t)used, "nameserver %s\n", shown);
+        int n = str_format(ret + used, size - (size_t)used, "nameserver %s\n", dns[i]);
         used = n < 0 ? n : used + n;
     }
-    struct cursor c = cursor_of(host_text);
-    const char *line;
-    size_t len;
+    struct cursor c = cursor_of(host_text), line;
     char address[128];
-    while (used >= 0 && next_line(&c, &line, &len, address, sizeof address)) {
-        if (address[0] || len == 0 || line[0] == '#' || line[0] == ';')
+    while (used >= 0 && cursor_line(&c, &line)) {
+        nameserver_of(line, address, sizeof address);
+        if (address[0] || cursor_done(&line) || *line.p == '#' || *line.p == ';')
             continue;
-        int n = str_format(ret + used, size - (size_t)used, "%.*s\n", (int)len, line);
+        int n =
+            str_format(ret + used, size - (size_t)used, "%.*s\n", (int)(line.end - line.p), line.p);
         used = n < 0 ? n : used + n;
     }
     return used;
@@ -121,15 +152,37 @@ static void watch_directory_of(int fd, const char *path)
                                 IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR);
 }
 
+/* Replaces a link's path by where it leads, which need not be there. @return false when it is none
+ */
+static bool follow_link(char path[PATH_MAX])
+{
+    char target[PATH_MAX], joined[PATH_MAX];
+    ssize_t len = readlink(path, target, sizeof target - 1);
+    if (len <= 0)
+        return false;
+    target[len] = '\0';
+    int dir = target[0] == '/' ? 0 : (int)(strrchr(path, '/') - path) + 1;
+    return str_format(joined, sizeof joined, "%.*s%s", dir, path, target) > 0 &&
+           str_copy(path, PATH_MAX, joined) == 0;
+}
+
+/* A directory that is watched already is not watched twice. */
+static void watch_all(int fd)
+{
+    char path[PATH_MAX] = RESOLV_CONF;
+    for (int i = 0; i < LINKS_MAX; i++) {
+        watch_directory_of(fd, path);
+        if (!follow_link(path))
+            return;
+    }
+}
+
 int resolv_watch(struct err *err)
 {
     int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (fd < 0)
         return err_sys(err, errno, "cannot watch " RESOLV_CONF);
-    watch_directory_of(fd, RESOLV_CONF);
-    cleanup_free char *real = realpath(RESOLV_CONF, NULL);
-    if (real && !str_equal(real, RESOLV_CONF))
-        watch_directory_of(fd, real);
+    watch_all(fd);
     return fd;
 }
 
@@ -138,4 +191,5 @@ void resolv_drain(int watch_fd)
     char events[4096];
     while (read(watch_fd, events, sizeof events) > 0)
         ;
+    watch_all(watch_fd);
 }

@@ -12,168 +12,380 @@
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/relay.h"
 
-#define TRY_MS 2000 /* then the next resolver; glibc itself waits 5 s (resolv.conf(5), timeout) */
+#define DEFAULT_TIMEOUT_S 5 /* RES_TIMEOUT of resolv.conf(5) */
+/* What is missing of that when we give up: our clock's tick, and the way to the child. */
+#define EARLY_MS 300
+#define DNS_PORT 53
 #define UDP_BATCH 32
+#define UDP_ROOM (1 << 20)
 #define HEADER 12          /* RFC 1035, 4.1.1 */
 #define FLAG_RESPONSE 0x80 /* QR, in byte 2 */
+#define RCODE_MASK 0x0f    /* in byte 3 */
 #define RCODE_SERVFAIL 2
+#define RCODE_NOTIMP 4
+#define RCODE_REFUSED 5
 
-static struct dns_slot *alloc(struct dns *dns)
+/* Whom a question goes to. */
+struct turn {
+    int64_t begun;
+    int64_t deadline; /**< of the resolver that is asked */
+    uint32_t tried;   /**< resolvers, in order */
+};
+
+struct dns_query {
+    struct loop_source source;
+    struct loop_grave grave;
+    struct dns_front *front;
+    struct dns_query *next_free;
+    int fd; /**< connected to the resolver that is asked; < 0: unused */
+    struct sockaddr_storage client;
+    struct turn turn;
+    uint16_t len;
+    uint8_t data[DNS_QUERY_MAX];
+};
+
+struct dns_call {
+    struct loop_source source;
+    struct loop_grave grave;
+    struct dns *dns;
+    struct dns_call *next_free;
+    int client_fd; /**< < 0: unused */
+    int fd;        /**< connecting to ... */
+    struct sockaddr_storage to;
+    struct turn turn;
+};
+
+static struct turn first_turn(void)
 {
-    struct dns_slot *slot = dns->free;
-    if (slot)
-        dns->free = slot->next_free;
-    else if (dns->used < DNS_SLOTS)
-        slot = &dns->slots[dns->used++];
+    return (struct turn){.begun = clock_ms()};
+}
+
+/* The next resolver to ask: each has an equal share of the time that the child waits. @return NULL
+ * when all were asked */
+static const struct sockaddr_storage *take_turn(const struct dns *dns, struct turn *turn)
+{
+    const struct gateway_resolvers *resolvers = &dns->resolvers;
+    uint32_t timeout_s = resolvers->timeout_s > 0 ? resolvers->timeout_s : DEFAULT_TIMEOUT_S;
+    if (turn->tried >= resolvers->n)
+        return NULL;
+    const struct sockaddr_storage *ret = &resolvers->addresses[turn->tried++];
+    int64_t time = (int64_t)timeout_s * 1000 - EARLY_MS;
+    turn->deadline = turn->begun + time * turn->tried / resolvers->n;
+    return ret;
+}
+
+static bool is_last(const struct dns *dns, const struct turn *turn)
+{
+    return turn->tried >= dns->resolvers.n;
+}
+
+static struct dns_query *alloc_query(struct dns_front *front)
+{
+    struct dns *dns = front->dns;
+    struct dns_query *query = dns->free_query;
+    if (query)
+        dns->free_query = query->next_free;
+    else if (dns->n_queries < DNS_QUERIES)
+        query = &dns->queries[dns->n_queries++];
     else
         return NULL;
-    slot->dns = dns;
-    slot->fd = -EBADF;
-    slot->tried = 0;
-    return slot;
+    query->front = front;
+    query->fd = -EBADF;
+    return query;
 }
 
-static void give_back(struct loop_grave *grave)
+static void give_query_back(struct loop_grave *grave)
 {
-    struct dns_slot *slot = loop_owner(grave, struct dns_slot, grave);
-    slot->next_free = slot->dns->free;
-    slot->dns->free = slot;
+    struct dns_query *query = loop_owner(grave, struct dns_query, grave);
+    struct dns *dns = query->front->dns;
+    query->next_free = dns->free_query;
+    dns->free_query = query;
 }
 
-static void hang_up(struct dns_slot *slot)
+static void hang_up(struct dns_query *query)
 {
-    loop_del(&slot->dns->worker->loop, &slot->source);
-    slot->fd = fd_close(slot->fd);
+    loop_del(&query->front->dns->worker->loop, &query->source);
+    query->fd = fd_close(query->fd);
 }
 
-static void release(struct dns_slot *slot)
+static void release_query(struct dns_query *query)
 {
-    hang_up(slot);
-    slot->deadline = 0;
-    slot->grave.free_fn = give_back;
-    loop_bury(&slot->dns->worker->loop, &slot->grave);
+    hang_up(query);
+    query->grave.free_fn = give_query_back;
+    loop_bury(&query->front->dns->worker->loop, &query->grave);
 }
 
-static void reply(struct dns_slot *slot, const void *data, size_t len)
+static void reply(struct dns_query *query, const void *data, size_t len)
 {
-    (void)sendto(slot->dns->udp.fd, data, len, MSG_DONTWAIT, (const struct sockaddr *)&slot->client,
-                 dial_length(&slot->client));
+    (void)sendto(query->front->udp.fd, data, len, MSG_DONTWAIT,
+                 (const struct sockaddr *)&query->client, dial_length(&query->client));
+    release_query(query);
 }
 
-/* No resolver to ask, or none answered: the query itself comes back, marked as a failed response.
- */
-static void reply_servfail(struct dns_slot *slot)
+/* The query itself comes back, marked as a failed response. */
+static void reply_failure(struct dns_query *query, uint8_t rcode)
 {
-    slot->query[2] |= FLAG_RESPONSE;
-    slot->query[3] = (uint8_t)((slot->query[3] & 0xf0) | RCODE_SERVFAIL);
-    reply(slot, slot->query, slot->len);
-    release(slot);
+    query->data[2] |= FLAG_RESPONSE;
+    query->data[3] = (uint8_t)((query->data[3] & ~RCODE_MASK) | rcode);
+    reply(query, query->data, query->len);
 }
 
 static void on_answer(struct loop_source *source, uint32_t events);
 
 /* Asks the next resolver that can be asked at all. */
-static void ask_next(struct dns_slot *slot)
+static void ask_next(struct dns_query *query)
 {
-    struct dns *dns = slot->dns;
-    while (slot->tried < dns->n_resolvers) {
-        hang_up(slot);
-        slot->fd = dial(&dns->resolvers[slot->tried++], SOCK_DGRAM, false);
-        if (slot->fd < 0 || send(slot->fd, slot->query, slot->len, MSG_NOSIGNAL) < 0)
-            continue;
-        slot->deadline = clock_ms() + TRY_MS;
-        if (loop_add(&dns->worker->loop, &slot->source, slot->fd, EPOLLIN, on_answer) == 0)
+    struct dns *dns = query->front->dns;
+    const struct sockaddr_storage *to;
+    while ((to = take_turn(dns, &query->turn))) {
+        hang_up(query);
+        query->fd = dial(to, SOCK_DGRAM, false);
+        if (query->fd >= 0 && send(query->fd, query->data, query->len, MSG_NOSIGNAL) >= 0 &&
+            loop_add(&dns->worker->loop, &query->source, query->fd, EPOLLIN, on_answer) == 0)
             return;
     }
-    reply_servfail(slot);
+    reply_failure(query, RCODE_SERVFAIL);
+}
+
+/* libc asks the next server then. */
+static bool is_failure(const unsigned char *answer)
+{
+    uint8_t rcode = answer[3] & RCODE_MASK;
+    return rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED;
 }
 
 static void on_answer(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct dns_slot *slot = loop_owner(source, struct dns_slot, source);
-    unsigned char *buffer = slot->dns->worker->buffer;
-    ssize_t n = recv(slot->fd, buffer, WORKER_BUFFER, 0);
+    struct dns_query *query = loop_owner(source, struct dns_query, source);
+    struct dns *dns = query->front->dns;
+    unsigned char *buffer = dns->worker->buffer;
+    ssize_t n = recv(query->fd, buffer, WORKER_BUFFER, 0);
     if (n < 0 && errno == EAGAIN)
         return;
     if (n < 0) {
-        ask_next(slot); /* nobody listens there (ICMP) */
+        ask_next(query); /* nobody listens there (ICMP) */
         return;
     }
-    if (n < HEADER || memcmp(buffer, slot->query, 2) != 0)
+    if (n < HEADER || !(buffer[2] & FLAG_RESPONSE) || memcmp(buffer, query->data, 2) != 0)
         return; /* not the answer to this query */
-    reply(slot, buffer, (size_t)n);
-    release(slot);
+    if (is_failure(buffer) && !is_last(dns, &query->turn))
+        ask_next(query);
+    else
+        reply(query, buffer, (size_t)n);
+}
+
+static void begin_query(struct dns_query *query)
+{
+    struct dns *dns = query->front->dns;
+    query->turn = first_turn();
+    worker_timer_start(dns->worker, &dns->timer);
+    if (query->front->refused)
+        reply_failure(query, RCODE_REFUSED);
+    else
+        ask_next(query);
 }
 
 static void on_query(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct dns *dns = loop_owner(source, struct dns, udp);
+    struct dns_front *front = loop_owner(source, struct dns_front, udp);
     for (int i = 0; i < UDP_BATCH; i++) {
-        struct dns_slot *slot = alloc(dns);
+        struct dns_query *query = alloc_query(front);
         uint8_t drain[1];
-        if (!slot) {
+        if (!query) {
             (void)recv(source->fd, drain, sizeof drain, MSG_DONTWAIT);
             return;
         }
-        socklen_t len = sizeof slot->client;
-        ssize_t n = recvfrom(source->fd, slot->query, sizeof slot->query, MSG_DONTWAIT | MSG_TRUNC,
-                             (struct sockaddr *)&slot->client, &len);
-        if (n < HEADER || (size_t)n > sizeof slot->query) {
-            release(slot);
-            if (n < 0)
-                return;
+        socklen_t len = sizeof query->client;
+        ssize_t n = recvfrom(source->fd, query->data, sizeof query->data, MSG_DONTWAIT | MSG_TRUNC,
+                             (struct sockaddr *)&query->client, &len);
+        bool good = n >= HEADER && (size_t)n <= sizeof query->data;
+        if (good && !(query->data[2] & FLAG_RESPONSE)) {
+            query->len = (uint16_t)n;
+            begin_query(query);
             continue;
         }
-        slot->len = (uint16_t)n;
-        worker_timer_start(dns->worker, &dns->timer);
-        ask_next(slot);
+        release_query(query);
+        if (n < 0)
+            return;
     }
+}
+
+static struct dns_call *alloc_call(struct dns *dns)
+{
+    struct dns_call *call = dns->free_call;
+    if (call)
+        dns->free_call = call->next_free;
+    else if (dns->n_calls < DNS_CALLS)
+        call = &dns->calls[dns->n_calls++];
+    else
+        return NULL;
+    *call = (struct dns_call){.dns = dns, .fd = -EBADF, .turn = first_turn()};
+    return call;
+}
+
+static void give_call_back(struct loop_grave *grave)
+{
+    struct dns_call *call = loop_owner(grave, struct dns_call, grave);
+    call->next_free = call->dns->free_call;
+    call->dns->free_call = call;
+}
+
+/* The client's socket is somebody else's by now. */
+static void release_call(struct dns_call *call)
+{
+    call->client_fd = -EBADF;
+    call->grave.free_fn = give_call_back;
+    loop_bury(&call->dns->worker->loop, &call->grave);
+}
+
+static void on_connected(struct loop_source *source, uint32_t events);
+
+/* Only a resolver that has accepted is joined: the child must not find out that one is down. */
+static void call_next(struct dns_call *call)
+{
+    struct dns *dns = call->dns;
+    const struct sockaddr_storage *to;
+    while ((to = take_turn(dns, &call->turn))) {
+        loop_del(&dns->worker->loop, &call->source);
+        fd_close(call->fd);
+        call->to = *to;
+        call->fd = dial(to, SOCK_STREAM, false);
+        if (call->fd >= 0 &&
+            loop_add(&dns->worker->loop, &call->source, call->fd, EPOLLOUT, on_connected) == 0)
+            return;
+    }
+    loop_del(&dns->worker->loop, &call->source);
+    fd_close(call->fd);
+    relay_reset(call->client_fd);
+    release_call(call);
+}
+
+static void on_connected(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct dns_call *call = loop_owner(source, struct dns_call, source);
+    int r = dial_connect(call->fd, &call->to);
+    if (r == -EALREADY || r == -EINPROGRESS)
+        return; /* an event of the socket before this one */
+    if (r < 0 && r != -EISCONN) {
+        call_next(call);
+        return;
+    }
+    loop_del(&call->dns->worker->loop, source);
+    (void)relay_join(call->dns->worker, call->client_fd, call->fd, 0);
+    release_call(call);
 }
 
 static void on_connection(struct listener *listener, int take_sock,
                           const struct sockaddr_storage *peer)
 {
     (void)peer;
-    struct dns *dns = loop_owner(listener, struct dns, tcp);
-    int fd = dns->n_resolvers > 0 ? dial(&dns->resolvers[0], SOCK_STREAM, false) : -ENOENT;
-    if (fd < 0)
+    struct dns_front *front = loop_owner(listener, struct dns_front, tcp);
+    struct dns *dns = front->dns;
+    struct dns_call *call = front->refused ? NULL : alloc_call(dns);
+    if (!call) {
         relay_reset(take_sock);
-    else
-        (void)relay_join_connecting(dns->worker, take_sock, fd, 0);
+        return;
+    }
+    call->client_fd = take_sock;
+    worker_timer_start(dns->worker, &dns->timer);
+    call_next(call);
+}
+
+static bool tick_queries(struct dns *dns, int64_t now_ms)
+{
+    bool waiting = false;
+    for (uint32_t i = 0; i < dns->n_queries; i++) {
+        struct dns_query *query = &dns->queries[i];
+        if (query->fd >= 0 && query->turn.deadline <= now_ms)
+            ask_next(query);
+        waiting |= query->fd >= 0;
+    }
+    return waiting;
+}
+
+static bool tick_calls(struct dns *dns, int64_t now_ms)
+{
+    bool waiting = false;
+    for (uint32_t i = 0; i < dns->n_calls; i++) {
+        struct dns_call *call = &dns->calls[i];
+        if (call->client_fd >= 0 && call->turn.deadline <= now_ms)
+            call_next(call);
+        waiting |= call->client_fd >= 0;
+    }
+    return waiting;
+}
+
+static void use(struct dns *dns, const struct gateway_resolvers *resolvers)
+{
+    if (memcmp(&dns->resolvers, resolvers, sizeof *resolvers) == 0)
+        return;
+    dns->resolvers = *resolvers;
+    for (uint32_t i = 0; i < dns->n_queries; i++) {
+        if (dns->queries[i].fd < 0)
+            continue;
+        dns->queries[i].turn = first_turn();
+        ask_next(&dns->queries[i]);
+    }
+}
+
+static void use_this_host(struct dns *dns)
+{
+    struct gateway_resolvers loopback = {.n = 1, .timeout_s = dns->resolvers.timeout_s};
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons(DNS_PORT),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    memcpy(&loopback.addresses[0], &v4, sizeof v4);
+    use(dns, &loopback);
 }
 
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct dns *dns = loop_owner(timer, struct dns, timer);
-    bool waiting = false;
-    for (uint32_t i = 0; i < dns->used; i++) {
-        struct dns_slot *slot = &dns->slots[i];
-        if (slot->fd < 0)
-            continue;
-        if (slot->deadline <= now_ms)
-            ask_next(slot);
-        waiting |= slot->fd >= 0;
+    if (dns->emptied && dns->emptied + DNS_EMPTY_MS <= now_ms) {
+        dns->emptied = 0;
+        use_this_host(dns);
     }
-    if (!waiting)
+    bool waiting = tick_queries(dns, now_ms);
+    waiting |= tick_calls(dns, now_ms);
+    if (!waiting && !dns->emptied)
         worker_timer_stop(timer);
 }
 
-int dns_init(struct dns *dns, struct worker *worker, int udp_fd, int tcp_fd, struct err *err)
+int dns_init(struct dns *dns, struct worker *worker, struct err *err)
 {
     *dns = (struct dns){.worker = worker, .timer.fn = on_tick};
-    dns->slots = worker_reserve(DNS_SLOTS * sizeof(struct dns_slot));
-    if (!dns->slots)
+    dns->queries = worker_reserve(DNS_QUERIES * sizeof *dns->queries);
+    dns->calls = worker_reserve(DNS_CALLS * sizeof *dns->calls);
+    if (!dns->queries || !dns->calls)
         return err_set(err, ENOMEM, "no memory for DNS queries");
-    int r = loop_add(&worker->loop, &dns->udp, udp_fd, EPOLLIN, on_query);
+    return 0;
+}
+
+int dns_serve(struct dns *dns, struct dns_front *front, int udp_fd, int tcp_fd, bool refused,
+              struct err *err)
+{
+    const int room = UDP_ROOM;
+    front->dns = dns;
+    front->refused = refused;
+    (void)setsockopt(udp_fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    int r = loop_add(&dns->worker->loop, &front->udp, udp_fd, EPOLLIN, on_query);
     if (r >= 0)
-        r = listener_start(&dns->tcp, worker, tcp_fd, on_connection);
+        r = listener_start(&front->tcp, dns->worker, tcp_fd, on_connection);
     return r < 0 ? err_sys(err, -r, "cannot watch the DNS sockets") : 0;
 }
 
-void dns_set_resolvers(struct dns *dns, const struct sockaddr_storage *resolvers, uint32_t n)
+void dns_set_resolvers(struct dns *dns, const struct gateway_resolvers *resolvers)
 {
-    dns->n_resolvers = n < GATEWAY_RESOLVERS_MAX ? n : GATEWAY_RESOLVERS_MAX;
-    memcpy(dns->resolvers, resolvers, dns->n_resolvers * sizeof *resolvers);
+    dns->emptied = 0;
+    if (resolvers->n > 0 && resolvers->n <= GATEWAY_RESOLVERS_MAX) {
+        use(dns, resolvers);
+        return;
+    }
+    dns->emptied = clock_ms();
+    if (dns->resolvers.n == 0)
+        use_this_host(dns);
+    worker_timer_start(dns->worker, &dns->timer);
 }

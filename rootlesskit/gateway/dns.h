@@ -1,7 +1,13 @@
 /*
- * The DNS server of the gateway namespace: relays to the host's resolvers as they are now. UDP
- * queries are passed on unread, each from a socket (and so a random port) of its own; TCP is
- * joined.
+ * The DNS server of the gateway namespace: relays to the host's resolvers as they are now. A query
+ * over UDP is passed on as it is, from a socket (and so a random port) of its own; a connection is
+ * joined with one to a resolver.
+ *
+ * Resolvers are asked in the order of the host's resolv.conf, each query anew, as libc does it: the
+ * next one when one refuses, fails (SERVFAIL, NOTIMP, REFUSED) or does not answer in its share of
+ * the time that libc gives one server (options timeout of resolv.conf(5)). So the child, for whom
+ * the relay is one server, gets the answer in time, or SERVFAIL. The options rotate and attempts
+ * are for the child's libc alone, which has them in its own resolv.conf.
  */
 #pragma once
 
@@ -17,37 +23,48 @@
 struct err;
 
 /** UDP queries under way; one more is dropped, and its sender asks again. */
-#define DNS_SLOTS 512
+#define DNS_QUERIES 2048
+/** Connections that wait for a resolver; one more is reset. */
+#define DNS_CALLS 256
 /** A query over UDP: one question and EDNS fits easily; longer ones go by TCP. */
 #define DNS_QUERY_MAX 1232
+/** Who rewrites resolv.conf in place leaves it empty for a moment: resolvers are kept so long. */
+#define DNS_EMPTY_MS 1000
 
 struct dns;
+struct dns_query;
+struct dns_call;
 
-struct dns_slot {
-    struct loop_source source;
-    struct loop_grave grave;
+/** The sockets at one address of the server. */
+struct dns_front {
     struct dns *dns;
-    struct dns_slot *next_free;
-    int fd; /**< connected to resolver number @p tried - 1; < 0: slot unused */
-    struct sockaddr_storage client;
-    int64_t deadline;
-    uint32_t tried;
-    uint16_t len;
-    uint8_t query[DNS_QUERY_MAX];
+    struct loop_source udp;
+    struct listener tcp;
+    bool refused; /**< by a rule of egress */
 };
 
 struct dns {
     struct worker *worker;
-    struct loop_source udp;
-    struct listener tcp;
+    struct dns_front v4, v6;
     struct worker_timer timer;
-    struct sockaddr_storage resolvers[GATEWAY_RESOLVERS_MAX];
-    uint32_t n_resolvers;
-    struct dns_slot *slots; /**< DNS_SLOTS, touched only when used */
-    struct dns_slot *free;
-    uint32_t used;
+    struct gateway_resolvers resolvers;
+    int64_t emptied;           /**< when the list became empty; 0: it is not */
+    struct dns_query *queries; /**< DNS_QUERIES, touched only when used */
+    struct dns_query *free_query;
+    uint32_t n_queries;     /**< ever used: [0, n_queries) */
+    struct dns_call *calls; /**< DNS_CALLS, likewise */
+    struct dns_call *free_call;
+    uint32_t n_calls;
 };
 
-/** Begins to serve on two sockets of the gateway namespace, which stay the caller's. */
-int dns_init(struct dns *dns, struct worker *worker, int udp_fd, int tcp_fd, struct err *err);
-void dns_set_resolvers(struct dns *dns, const struct sockaddr_storage *resolvers, uint32_t n);
+int dns_init(struct dns *dns, struct worker *worker, struct err *err);
+/**
+ * Begins to serve at one of the addresses, on two sockets that stay the caller's.
+ * @param front    &dns->v4 or &dns->v6
+ * @param refused  every query gets REFUSED, every connection a reset
+ */
+int dns_serve(struct dns *dns, struct dns_front *front, int udp_fd, int tcp_fd, bool refused,
+              struct err *err);
+/** What is asked from now on; queries under way are asked again. Without one it is 127.0.0.1 then,
+ *  as for libc (resolv.conf(5)). */
+void dns_set_resolvers(struct dns *dns, const struct gateway_resolvers *resolvers);

@@ -10,12 +10,10 @@
 #include "lib/net/address.h"
 
 #define FORM "CIDR[:PORTS], as in 10.0.0.0/8:80,443,8000-8100 or [2001:db8::]/32:443"
-/* Of a mapped address, those in front of the IPv4 address. */
-#define V4_BITS 96
 
 static uint8_t family_bits(const struct in6_addr *address)
 {
-    return address_is_v4(address) ? V4_BITS : 0;
+    return address_is_v4(address) ? ADDRESS_V4_BITS : 0;
 }
 
 static int read_address(const char *text, size_t len, struct in6_addr *ret, struct err *err)

@@ -170,7 +170,7 @@ static void on_request(struct loop_source *source, uint32_t events)
         return;
     case GATEWAY_RESOLVERS:
         fd_close(first);
-        dns_set_resolvers(&gateway->dns, request.resolvers, request.n_resolvers);
+        dns_set_resolvers(&gateway->dns, &request.resolvers);
         answer(gateway, request.op, request.id, 0, "");
         return;
     case GATEWAY_READY:
@@ -180,6 +180,21 @@ static void on_request(struct loop_source *source, uint32_t events)
     answer(gateway, request.op, request.id, -EPROTO, "unknown request");
 }
 
+static int serve_dns(struct gateway *gateway, struct err *err)
+{
+    const struct policy *policy = &gateway->policy;
+    const struct place_sockets *v4 = &gateway->place.v4, *v6 = &gateway->place.v6;
+    struct dns *dns = &gateway->dns;
+    int r = dns_init(dns, &gateway->worker, err);
+    if (r >= 0)
+        r = dns_serve(dns, &dns->v4, v4->dns_udp_fd, v4->dns_tcp_fd,
+                      !policy_dns(policy, &policy->v4.dns), err);
+    if (r >= 0 && policy->ipv6)
+        r = dns_serve(dns, &dns->v6, v6->dns_udp_fd, v6->dns_tcp_fd,
+                      !policy_dns(policy, &policy->v6.dns), err);
+    return r;
+}
+
 static int serve_network(struct gateway *gateway, struct err *err)
 {
     const struct place_gateway *place = &gateway->place;
@@ -187,8 +202,7 @@ static int serve_network(struct gateway *gateway, struct err *err)
     gateway->policy.ipv6 = place->ipv6;
     int r = flows_init(&gateway->flows, &gateway->worker, &gateway->policy, place, err);
     if (r >= 0)
-        r = dns_init(&gateway->dns, &gateway->worker, place->v4.dns_udp_fd, place->v4.dns_tcp_fd,
-                     err);
+        r = serve_dns(gateway, err);
     return r;
 }
 

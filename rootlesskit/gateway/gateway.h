@@ -52,12 +52,19 @@ enum gateway_op {
 
 #define GATEWAY_RESOLVERS_MAX 3 /* MAXNS of resolv.conf(5) */
 
+/** The host's DNS servers in the order to ask them in. Whole structs are compared: unused parts are
+ *  zero. */
+struct gateway_resolvers {
+    uint32_t n;
+    uint32_t timeout_s; /**< how long libc waits for one (options timeout); 0: nothing is said */
+    struct sockaddr_storage addresses[GATEWAY_RESOLVERS_MAX]; /**< port 53 filled in */
+};
+
 struct gateway_request {
     uint32_t op;
     uint32_t id;                    /**< PORT_*: the port's id */
     struct sockaddr_storage target; /**< PORT_ADD: IPv4 or IPv6 address and port in C */
-    uint32_t n_resolvers;
-    struct sockaddr_storage resolvers[GATEWAY_RESOLVERS_MAX];
+    struct gateway_resolvers resolvers;
 };
 
 struct gateway_reply {

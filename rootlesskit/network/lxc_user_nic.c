@@ -3,6 +3,7 @@
  * and the other into C (lxc-user-nic(1)); address, router and name servers come from the bridge's
  * DHCP server.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <net/if.h>
@@ -116,7 +117,8 @@ static void fill_info(struct network_info *info, const struct dhcp_lease *lease)
     info->child_ip = lease->ip;
     info->dynamic_child_ip = true;
     info->n_dns = lease->n_dns;
-    memcpy(info->dns, lease->dns, sizeof info->dns);
+    for (size_t i = 0; i < info->n_dns; i++)
+        (void)inet_ntop(AF_INET, &lease->dns[i], info->dns[i], sizeof info->dns[i]);
 }
 
 int network_lxc_user_nic(struct network *network, const struct rk_config *config,

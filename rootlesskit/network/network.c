@@ -1,5 +1,6 @@
 #include "rootlesskit/network/network.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 static void fill_info(struct network_info *info, const struct rk_config *config)
 {
     info->child_ip = config->child_ip;
-    info->dns[0] = config->dns_ip;
+    (void)inet_ntop(AF_INET, &config->dns_ip, info->dns[0], sizeof info->dns[0]);
     info->n_dns = 1;
     info->ipv6 = config->ipv6;
 }

@@ -25,8 +25,8 @@ struct statedir;
 /** What the child's network is like, for /v1/info and resolv.conf. */
 struct network_info {
     struct in_addr child_ip;
-    bool dynamic_child_ip; /**< it came by DHCP and may change */
-    struct in_addr dns[NETWORK_DNS_MAX];
+    bool dynamic_child_ip;                       /**< it came by DHCP and may change */
+    char dns[NETWORK_DNS_MAX][INET6_ADDRSTRLEN]; /**< in the order of resolv.conf */
     size_t n_dns;
     bool ipv6;
 };

@@ -17,6 +17,8 @@
 #define READY_FD "3"
 #define EXIT_FD "4"
 #define NETNS_FD "5"
+/* Of its fixed IPv6 network fd00::/64. */
+#define DNS_IPV6 "fd00::3"
 
 /* Its isolation, where it is left to us: without it when it fails, whatever the version or kernel.
  * Its sandbox cannot find a namespace that is not its target's own (slirp4netns issue 317). */
@@ -99,12 +101,21 @@ static int start(struct network *network, const struct helper_line *line, const 
     return r < 0 ? r : helper_wait(network, reader, line->words[0], err);
 }
 
+/* Besides the IPv4 one, as RootlessKit has it; it answers when a resolver of the host's is IPv6. */
+static void add_dns(struct network_info *info)
+{
+    (void)str_copy(info->dns[info->n_dns], sizeof info->dns[0], DNS_IPV6);
+    info->n_dns++;
+}
+
 int network_slirp4netns(struct network *network, const struct rk_config *config,
                         const struct child *child, const struct statedir *state, struct err *err)
 {
     struct isolation isolation = isolation_of(config);
     struct helper_line line = {0};
     build(&line, config, child, state, &isolation);
+    if (config->ipv6)
+        add_dns(&network->info);
     int r = start(network, &line, child, err);
     if (r != -EIO || !isolation.optional)
         return r;
