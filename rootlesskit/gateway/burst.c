@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "rootlesskit/gateway/address.h"
 #include "rootlesskit/gateway/worker.h"
 
 #ifndef SOL_UDP
@@ -16,7 +17,10 @@
 #define ROOM (4 << 20)   /* what waits for its turn: as much of it as net.core.rmem_max allows */
 #define JOINED_MAX 65507 /* what one IPv4 packet can hold */
 
-#define CONTROL_MAX (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
+/* Of what comes: pktinfo, the original destination, and three numbers. */
+#define CONTROL_MAX                                                                     \
+    (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct sockaddr_in6)) + \
+     3 * CMSG_SPACE(sizeof(int)))
 
 union control {
     struct cmsghdr align;
@@ -29,6 +33,9 @@ struct burst {
     union control in_control[BURST_MAX], out_control[BURST_MAX];
     struct burst_piece pieces[BURST_MAX];
     size_t segment[BURST_MAX]; /* of out: 0 when it is one datagram a part */
+    unsigned first[BURST_MAX]; /* of out: which of the asked pieces its first part is */
+    struct burst_refusal refusals[BURST_MAX];
+    unsigned n_refusals;
     unsigned char data[BURST_MAX][BURST_SIZE];
 };
 
@@ -45,32 +52,77 @@ void burst_prepare(int fd)
     (void)setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
 }
 
+void burst_want_heads(int fd, int family)
+{
+    const int on = 1;
+    if (family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, &on, sizeof on);
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof on);
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, &on, sizeof on);
+    } else {
+        (void)setsockopt(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, &on, sizeof on);
+        (void)setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof on);
+        (void)setsockopt(fd, IPPROTO_IP, IP_RECVFRAGSIZE, &on, sizeof on);
+    }
+}
+
 const struct burst_piece *burst_piece(const struct burst *burst, unsigned i)
 {
     return &burst->pieces[i];
 }
 
-static struct in6_addr mapped(struct in_addr v4)
+static int number_of(const struct cmsghdr *c)
 {
-    struct in6_addr v6 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-    memcpy(&v6.s6_addr[12], &v4, sizeof v4);
-    return v6;
+    int number;
+    memcpy(&number, CMSG_DATA(c), sizeof number);
+    return number;
+}
+
+static void read_v4(const struct cmsghdr *c, struct burst_piece *piece)
+{
+    if (c->cmsg_type == IP_PKTINFO) {
+        struct in_pktinfo info;
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        piece->local = address_map(info.ipi_spec_dst);
+    } else if (c->cmsg_type == IP_ORIGDSTADDR) {
+        struct sockaddr_in dest;
+        memcpy(&dest, CMSG_DATA(c), sizeof dest);
+        piece->local = address_map(dest.sin_addr);
+        piece->local_port = ntohs(dest.sin_port);
+    } else if (c->cmsg_type == IP_TTL) {
+        piece->hops = (uint8_t)number_of(c);
+    } else if (c->cmsg_type == IP_RECVFRAGSIZE) {
+        piece->fragmented = true;
+    }
+}
+
+static void read_v6(const struct cmsghdr *c, struct burst_piece *piece)
+{
+    if (c->cmsg_type == IPV6_PKTINFO) {
+        struct in6_pktinfo info;
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        piece->local = info.ipi6_addr;
+    } else if (c->cmsg_type == IPV6_ORIGDSTADDR) {
+        struct sockaddr_in6 dest;
+        memcpy(&dest, CMSG_DATA(c), sizeof dest);
+        piece->local = dest.sin6_addr;
+        piece->local_port = ntohs(dest.sin6_port);
+    } else if (c->cmsg_type == IPV6_HOPLIMIT) {
+        piece->hops = (uint8_t)number_of(c);
+    } else if (c->cmsg_type == IPV6_RECVFRAGSIZE) {
+        piece->fragmented = true;
+    }
 }
 
 static void read_control(struct msghdr *msg, struct burst_piece *piece)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-            struct in_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            piece->local = mapped(info.ipi_spec_dst);
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            piece->local = info.ipi6_addr;
+        if (c->cmsg_level == IPPROTO_IP) {
+            read_v4(c, piece);
+        } else if (c->cmsg_level == IPPROTO_IPV6) {
+            read_v6(c, piece);
         } else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-            int segment = 0;
-            memcpy(&segment, CMSG_DATA(c), sizeof segment);
+            int segment = number_of(c);
             piece->segment = segment > 0 ? (size_t)segment : 0;
         }
     }
@@ -100,6 +152,9 @@ int burst_receive(struct burst *burst, int fd)
         piece->len = burst->in[i].msg_len;
         piece->segment = 0;
         piece->local = in6addr_any;
+        piece->local_port = 0;
+        piece->hops = 0;
+        piece->fragmented = false;
         read_control(&burst->in[i].msg_hdr, piece);
     }
     return n;
@@ -133,11 +188,10 @@ static void *add_control(struct msghdr *msg, int level, int type, size_t len)
     return CMSG_DATA(c);
 }
 
-/* @return bytes of control data */
-static size_t put_local(struct msghdr *msg, const struct burst_route *route)
+static void put_local(struct msghdr *msg, const struct burst_route *route)
 {
     if (IN6_IS_ADDR_UNSPECIFIED(&route->local))
-        return 0;
+        return;
     if (route->to.any.sa_family == AF_INET6) {
         struct in6_pktinfo info = {.ipi6_addr = route->local};
         memcpy(add_control(msg, IPPROTO_IPV6, IPV6_PKTINFO, sizeof info), &info, sizeof info);
@@ -146,7 +200,16 @@ static size_t put_local(struct msghdr *msg, const struct burst_route *route)
         memcpy(&info.ipi_spec_dst, &route->local.s6_addr[12], sizeof info.ipi_spec_dst);
         memcpy(add_control(msg, IPPROTO_IP, IP_PKTINFO, sizeof info), &info, sizeof info);
     }
-    return msg->msg_controllen;
+}
+
+static void put_hops(struct msghdr *msg, const struct burst_route *route)
+{
+    bool v6 = route->to.any.sa_family == AF_INET6;
+    int hops = route->hops;
+    if (hops > 0)
+        memcpy(add_control(msg, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL,
+                           sizeof hops),
+               &hops, sizeof hops);
 }
 
 static unsigned fill(struct burst *burst, struct burst_route *route, const uint8_t *which,
@@ -168,7 +231,9 @@ static unsigned fill(struct burst *burst, struct burst_route *route, const uint8
             .msg_iovlen = span,
             .msg_control = &burst->out_control[n_out],
         };
-        (void)put_local(msg, route);
+        burst->first[n_out] = i;
+        put_local(msg, route);
+        put_hops(msg, route);
         const struct burst_piece *first = &burst->pieces[which[i]];
         burst->segment[n_out] = span > 1 ? first->len : first->segment;
         if (burst->segment[n_out] > 0) {
@@ -180,45 +245,62 @@ static unsigned fill(struct burst *burst, struct burst_route *route, const uint8
     return n_out;
 }
 
-static void send_one(int fd, const struct msghdr *like, struct iovec part, size_t control_len)
+/* @return 0 or -errno, for good: what a datagram sent before had left behind is passed over */
+static int send_one(int fd, const struct msghdr *like, struct iovec part, size_t control_len)
 {
     struct msghdr msg = *like;
     msg.msg_iov = &part;
     msg.msg_iovlen = 1;
     msg.msg_controllen = control_len;
-    /* An answer cannot come from a broadcast or multicast address that was asked. */
-    if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINVAL && control_len > 0) {
-        msg.msg_controllen = 0;
-        (void)sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (int again = 1;; again--) {
+        if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+            return 0;
+        if (again == 0 || errno == EMSGSIZE || errno == EAGAIN || errno == ENOBUFS)
+            return -errno;
+        /* An answer cannot come from a broadcast or multicast address that was asked. */
+        if (errno == EINVAL)
+            msg.msg_controllen = 0;
     }
+}
+
+/* @return 0 or the first -errno; no more of it is sent then */
+static int send_segments(int fd, const struct msghdr *msg, struct iovec rest, size_t segment,
+                         size_t control_len)
+{
+    int r;
+    do {
+        struct iovec part = rest;
+        if (segment > 0 && part.iov_len > segment)
+            part.iov_len = segment;
+        r = send_one(fd, msg, part, control_len);
+        rest.iov_base = (char *)rest.iov_base + part.iov_len;
+        rest.iov_len -= part.iov_len;
+    } while (r == 0 && rest.iov_len > 0);
+    return r;
 }
 
 /* One by one: together they were refused (too long for the way, or an old kernel), or an earlier
  * datagram's error was reported in the place of sending. */
-static void send_apart(int fd, const struct msghdr *msg, size_t segment)
+static void send_apart(struct burst *burst, int fd, unsigned i, const uint8_t *which)
 {
+    const struct msghdr *msg = &burst->out[i].msg_hdr;
+    size_t segment = burst->segment[i];
     size_t control_len =
         msg->msg_controllen - (segment > 0 ? CMSG_SPACE(sizeof(uint16_t)) : (size_t)0);
-    for (size_t i = 0; i < msg->msg_iovlen; i++) {
-        struct iovec rest = msg->msg_iov[i];
-        bool more = true;
-        while (more) {
-            struct iovec part = rest;
-            if (segment > 0 && part.iov_len > segment)
-                part.iov_len = segment;
-            send_one(fd, msg, part, control_len);
-            rest.iov_base = (char *)rest.iov_base + part.iov_len;
-            rest.iov_len -= part.iov_len;
-            more = rest.iov_len > 0;
-        }
+    for (size_t k = 0; k < msg->msg_iovlen; k++) {
+        int r = send_segments(fd, msg, msg->msg_iov[k], segment, control_len);
+        if (r < 0 && r != -EAGAIN && r != -ENOBUFS)
+            burst->refusals[burst->n_refusals++] =
+                (struct burst_refusal){.piece = which[burst->first[i] + k], .code = r};
     }
 }
 
-void burst_send(struct burst *burst, int fd, const struct burst_route *route, const uint8_t *which,
-                unsigned n)
+unsigned burst_send(struct burst *burst, int fd, const struct burst_route *route,
+                    const uint8_t *which, unsigned n)
 {
     struct burst_route to = *route;
     unsigned n_out = fill(burst, &to, which, n), done = 0;
+    burst->n_refusals = 0;
     while (done < n_out) {
         int r = sendmmsg(fd, burst->out + done, n_out - done, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (r > 0) {
@@ -226,7 +308,13 @@ void burst_send(struct burst *burst, int fd, const struct burst_route *route, co
             continue;
         }
         if (errno != EAGAIN && errno != ENOBUFS)
-            send_apart(fd, &burst->out[done].msg_hdr, burst->segment[done]);
+            send_apart(burst, fd, done, which);
         done++;
     }
+    return burst->n_refusals;
+}
+
+const struct burst_refusal *burst_refusal(const struct burst *burst, unsigned i)
+{
+    return &burst->refusals[i];
 }

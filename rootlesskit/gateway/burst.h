@@ -5,6 +5,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -26,6 +27,10 @@ struct burst_piece {
     size_t segment;           /**< several: each is that long, but the last one; 0: one */
     union burst_address from; /**< of the socket's family */
     struct in6_addr local; /**< where it was sent to, IPv4 mapped; zero: the kernel did not say */
+    /* What burst_want_heads() asks for: */
+    uint16_t local_port; /**< host byte order */
+    uint8_t hops;        /**< the hop limit it came with; 0: the kernel did not say */
+    bool fragmented;     /**< it came in fragments: whoever sent it lets it be cut */
 };
 
 /** Where to send. All zero: where the socket is connected to. */
@@ -33,6 +38,13 @@ struct burst_route {
     union burst_address to;
     socklen_t to_len;
     struct in6_addr local; /**< the address to send from, as in burst_piece; zero: any */
+    uint8_t hops;          /**< the hop limit; 0: the socket's */
+};
+
+/** A piece that the kernel did not take. */
+struct burst_refusal {
+    uint8_t piece;
+    int code; /**< -errno; -EMSGSIZE: nothing of it was sent */
 };
 
 struct burst;
@@ -43,14 +55,19 @@ struct burst *burst_new(void);
  * can.
  */
 void burst_prepare(int fd);
+/** Has a socket tell what stands in each datagram's IP header: local, local_port (of one that
+ * tproxy led there), hops, fragmented. */
+void burst_want_heads(int fd, int family);
 /** Receives without waiting. @return pieces, or -errno: -EAGAIN, or an error the socket had */
 int burst_receive(struct burst *burst, int fd);
 /** Piece @p i of the last burst_receive(); valid until the next. */
 const struct burst_piece *burst_piece(const struct burst *burst, unsigned i);
 /**
- * Sends pieces of the last burst_receive() on, without waiting; what the socket does not take is
- * lost.
+ * Sends pieces of the last burst_receive() on, without waiting; what the socket has no room for is
+ * lost, an error that an earlier datagram left on it is passed over.
  * @param which  their @p n numbers, in the order to keep
+ * @return how many were refused, for burst_refusal() until the next burst_send()
  */
-void burst_send(struct burst *burst, int fd, const struct burst_route *route, const uint8_t *which,
-                unsigned n);
+unsigned burst_send(struct burst *burst, int fd, const struct burst_route *route,
+                    const uint8_t *which, unsigned n);
+const struct burst_refusal *burst_refusal(const struct burst *burst, unsigned i);
