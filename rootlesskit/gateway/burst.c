@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/worker.h"
 
 #ifndef SOL_UDP

@@ -70,7 +70,7 @@ int confine_keep_ambient(struct err *err)
 
 /* What is left to do, by who needs it. */
 static const int allowed[] = {
-    /* bytes: flow.c, relay.c, dns.c, datagram.c, the orders of the parent */
+    /* bytes: flow.c, relay.c, dns.c, burst.c, errqueue.c, echo.c, icmp.c, the parent's orders */
     SCMP_SYS(read),
     SCMP_SYS(write),
     SCMP_SYS(splice),
@@ -80,7 +80,7 @@ static const int allowed[] = {
     SCMP_SYS(sendmsg),
     SCMP_SYS(recvmmsg),
     SCMP_SYS(sendmmsg),
-    /* connections; connector.c binds */
+    /* connections; connector.c and mapping.c bind */
     SCMP_SYS(connect),
     SCMP_SYS(bind),
     SCMP_SYS(accept4),
@@ -123,7 +123,8 @@ static const int allowed[] = {
 
 #define TYPE_MASK 0xfU /* SOCK_TYPE_MASK of linux/net.h: the flags are above */
 
-/* TCP and UDP: what a capability over the network could do with other sockets is not needed. */
+/* TCP, UDP and echo.c's ping sockets: what a capability over the network could do with other
+ * sockets is not needed. */
 static int allow_sockets(scmp_filter_ctx filter)
 {
     static const unsigned families[] = {AF_INET, AF_INET6}, types[] = {SOCK_STREAM, SOCK_DGRAM};

@@ -26,6 +26,7 @@
 #include "rootlesskit/gateway/confine.h"
 #include "rootlesskit/gateway/dns.h"
 #include "rootlesskit/gateway/flow.h"
+#include "rootlesskit/gateway/outbound.h"
 #include "rootlesskit/gateway/place.h"
 #include "rootlesskit/gateway/publish.h"
 #include "rootlesskit/gateway/source_ip.h"
@@ -36,6 +37,7 @@ struct gateway {
     struct worker worker; /**< the main thread's */
     struct flows flows;
     struct dns dns;
+    struct outbound outbound;
     struct loop_source control;
     struct place_gateway place;
     struct policy policy;
@@ -203,6 +205,8 @@ static int serve_network(struct gateway *gateway, struct err *err)
     int r = flows_init(&gateway->flows, &gateway->worker, &gateway->policy, place, err);
     if (r >= 0)
         r = serve_dns(gateway, err);
+    if (r >= 0)
+        r = outbound_start(&gateway->outbound, &gateway->policy, place, err);
     return r;
 }
 

@@ -1,0 +1,412 @@
+#include "rootlesskit/gateway/echo.h"
+
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/net/address.h"
+#include "rootlesskit/gateway/dial.h"
+#include "rootlesskit/gateway/errqueue.h"
+#include "rootlesskit/gateway/hops.h"
+#include "rootlesskit/gateway/many.h"
+#include "rootlesskit/gateway/ping.h"
+#include "rootlesskit/gateway/policy.h"
+
+#define PACKETS_A_TURN 32
+
+struct echo_flow {
+    struct echo *echo;
+    struct loop_source source;
+    struct recent_link recent;
+    struct echo_flow *next; /* in its bucket, or among the free */
+    struct in6_addr child;
+    uint16_t id; /* the child's; the socket has one of its own */
+    uint8_t hops;
+    bool whole;
+    int fd;
+};
+
+static struct echo_flow **bucket_of(struct echo *echo, const struct in6_addr *child, uint16_t id)
+{
+    uint32_t h = echo->seed ^ id;
+    for (unsigned i = 0; i < 4; i++) {
+        h = (h ^ child->s6_addr32[i]) * 2654435761U;
+        h ^= h >> 15;
+    }
+    return &echo->buckets[h % ECHO_BUCKETS];
+}
+
+static const struct policy_network *side_of(const struct echo *echo, const struct in6_addr *of)
+{
+    return address_is_v4(of) ? &echo->policy->v4 : &echo->policy->v6;
+}
+
+/* --- flows */
+
+static void release(struct echo *echo, struct echo_flow *flow)
+{
+    struct echo_flow **place = bucket_of(echo, &flow->child, flow->id);
+    while (*place != flow)
+        place = &(*place)->next;
+    *place = flow->next;
+    recent_remove(&echo->by_use, &flow->recent);
+    loop_del(&echo->worker->loop, &flow->source);
+    flow->fd = fd_close(flow->fd);
+    flow->next = echo->free;
+    echo->free = flow;
+}
+
+static void release_oldest(struct echo *echo)
+{
+    release(echo, recent_owner(echo->by_use.oldest, struct echo_flow, recent));
+}
+
+static struct echo_flow *find(struct echo *echo, const struct in6_addr *child, uint16_t id)
+{
+    struct echo_flow *flow = *bucket_of(echo, child, id);
+    while (flow && (flow->id != id || !address_equal(&flow->child, child)))
+        flow = flow->next;
+    return flow;
+}
+
+static void set_number(int fd, int family, int v4_option, int v6_option, int v4, int v6)
+{
+    if (family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, v6_option, &v6, sizeof v6);
+    else
+        (void)setsockopt(fd, IPPROTO_IP, v4_option, &v4, sizeof v4);
+}
+
+static void set_whole(int fd, int family, bool whole)
+{
+    set_number(fd, family, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER,
+               whole ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT,
+               whole ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
+}
+
+static int open_ping(int family)
+{
+    int protocol = family == AF_INET6 ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP;
+    cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (fd < 0)
+        return -errno;
+    int r = errqueue_enable(fd, family);
+    if (r < 0)
+        return r;
+    set_whole(fd, family, true);
+    return take_fd(&fd);
+}
+
+static struct echo_flow *alloc(struct echo *echo)
+{
+    if (!echo->free && echo->used == echo->max)
+        release_oldest(echo);
+    struct echo_flow *flow = echo->free;
+    if (!flow)
+        return &echo->flows[echo->used++];
+    echo->free = flow->next;
+    return flow;
+}
+
+static void on_host(struct loop_source *source, uint32_t events);
+
+static int make(struct echo *echo, const struct ping *ping, struct echo_flow **ret)
+{
+    int fd = open_ping(address_family(&ping->child));
+    if ((fd == -EMFILE || fd == -ENFILE) && echo->by_use.oldest) {
+        release_oldest(echo);
+        fd = open_ping(address_family(&ping->child));
+    }
+    if (fd < 0)
+        return fd;
+    struct echo_flow *flow = alloc(echo);
+    int r = loop_add(&echo->worker->loop, &flow->source, fd, EPOLLIN, on_host);
+    if (r < 0) {
+        fd_close(fd);
+        flow->next = echo->free;
+        echo->free = flow;
+        return r;
+    }
+    struct echo_flow **bucket = bucket_of(echo, &ping->child, ping->id);
+    flow->echo = echo;
+    flow->child = ping->child;
+    flow->id = ping->id;
+    flow->hops = 0;
+    flow->whole = true;
+    flow->fd = fd;
+    flow->next = *bucket;
+    *bucket = flow;
+    recent_add(&echo->by_use, &flow->recent, clock_ms());
+    worker_timer_start(echo->worker, &echo->timer);
+    *ret = flow;
+    return 0;
+}
+
+/* --- what the child is told */
+
+/* As an error quotes it, with what is left of its header where only that is known. */
+static struct icmp_quote quote_of(const struct in6_addr *child, const struct in6_addr *dest,
+                                  const uint8_t head[PING_HEADER], size_t len)
+{
+    uint8_t protocol = address_is_v4(child) ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+    return icmp_quote_make(child, dest, protocol, head, len);
+}
+
+static void tell(const struct echo *echo, const struct ping *ping, enum icmp_reason reason,
+                 uint32_t mtu)
+{
+    struct icmp_quote quote = quote_of(&ping->child, &ping->dest, ping->message, ping->len);
+    icmp_send_error(&echo->icmp, &side_of(echo, &ping->child)->gateway, &ping->child, reason, mtu,
+                    &quote);
+}
+
+static void tell_failure(const struct echo *echo, const struct ping *ping, int code)
+{
+    int reason = icmp_reason_of(-code);
+    if (reason >= 0)
+        tell(echo, ping, (enum icmp_reason)reason, 0);
+}
+
+/* The kernel keeps what routers quote of the request, which the host's id is in. */
+static void pass_error_on(const struct echo_flow *flow, const struct errqueue_error *error)
+{
+    const struct echo *echo = flow->echo;
+    bool v4 = address_is_v4(&flow->child);
+    uint8_t head[PING_HEADER] = {0};
+    struct in6_addr dest, from;
+    if (policy_origin(echo->policy, &error->dest, &dest) < 0)
+        return;
+    if (policy_origin(echo->policy, &error->offender, &from) < 0)
+        from = side_of(echo, &flow->child)->gateway;
+    memcpy(head, error->head, error->head_len);
+    ping_make_reply(head, v4, flow->id);
+    head[0] = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
+    struct icmp_quote quote = quote_of(&flow->child, &dest, head, PING_HEADER);
+    icmp_send_error(&echo->icmp, &from, &flow->child, error->reason, error->mtu, &quote);
+}
+
+/* @return the path's MTU when sending was refused for it, else 0 */
+static uint32_t read_errors(const struct echo_flow *flow)
+{
+    struct errqueue_error error;
+    uint32_t mtu = 0;
+    for (unsigned i = 0; i < PACKETS_A_TURN && errqueue_next(flow->fd, &error); i++) {
+        if (!error.local)
+            pass_error_on(flow, &error);
+        else if (error.reason == ICMP_TOO_BIG)
+            mtu = error.mtu;
+    }
+    return mtu;
+}
+
+/* --- from the child */
+
+static int send_on(const struct echo_flow *flow, const struct ping *ping,
+                   const struct sockaddr_storage *to)
+{
+    for (int again = 1;; again--) {
+        if (sendto(flow->fd, ping->message, ping->len, MSG_DONTWAIT | MSG_NOSIGNAL,
+                   (const struct sockaddr *)to, dial_length(to)) >= 0)
+            return 0;
+        /* The first may be what an earlier one has left behind. */
+        if (again == 0 || errno == EMSGSIZE)
+            return -errno;
+    }
+}
+
+static void prepare(struct echo_flow *flow, const struct ping *ping)
+{
+    int family = address_family(&flow->child);
+    uint8_t hops = hops_onward(ping->hops);
+    if (flow->hops != hops)
+        set_number(flow->fd, family, IP_TTL, IPV6_UNICAST_HOPS, hops > 0 ? hops : -1,
+                   hops > 0 ? hops : -1);
+    if (flow->whole != ping->whole)
+        set_whole(flow->fd, family, ping->whole);
+    flow->hops = hops;
+    flow->whole = ping->whole;
+}
+
+/* A datagram that must not be cut is refused, as a router would: asking for the path's MTU is what
+ * such a ping is for. */
+static void relay(struct echo *echo, const struct ping *ping, const struct in6_addr *host)
+{
+    struct sockaddr_storage to = address_to_socket(host, 0);
+    struct echo_flow *flow = find(echo, &ping->child, ping->id);
+    int r = flow ? 0 : make(echo, ping, &flow);
+    if (r == 0) {
+        recent_touch(&echo->by_use, &flow->recent, clock_ms());
+        prepare(flow, ping);
+        r = send_on(flow, ping, &to);
+    }
+    uint32_t mtu = r == -EMSGSIZE ? read_errors(flow) : 0;
+    if (mtu > 0)
+        tell(echo, ping, ICMP_TOO_BIG, mtu);
+    else if (r < 0)
+        tell_failure(echo, ping, r);
+}
+
+static void answer(const struct echo *echo, const struct ping *ping)
+{
+    ping_make_reply(ping->message, address_is_v4(&ping->child), ping->id);
+    icmp_send(&echo->icmp, &ping->dest, &ping->child, ping->message, ping->len);
+}
+
+static void serve(struct echo *echo, const struct ping *ping)
+{
+    const struct policy_network *side = side_of(echo, &ping->child);
+    struct in6_addr host;
+    if (!policy_is_child(echo->policy, &ping->child) || many_hosts(echo->policy, &ping->dest))
+        return;
+    if (address_equal(&ping->dest, &side->gateway) || address_equal(&ping->dest, &side->dns)) {
+        answer(echo, ping);
+        return;
+    }
+    if (ping->hops == 1) {
+        tell(echo, ping, ICMP_TIME_OVER, 0);
+        return;
+    }
+    int r = policy_destination(echo->policy, &ping->dest, 0, &host);
+    if (r < 0)
+        tell_failure(echo, ping, r);
+    else
+        relay(echo, ping, &host);
+}
+
+static void on_request_v4(struct loop_source *source, uint32_t events)
+{
+    struct echo *echo = loop_owner(source, struct echo, v4);
+    struct ping ping = {0};
+    (void)events;
+    for (unsigned i = 0; i < PACKETS_A_TURN; i++) {
+        ssize_t n = recv(source->fd, echo->worker->buffer, WORKER_BUFFER, MSG_DONTWAIT);
+        if (n < 0)
+            return;
+        if (ping_read_v4(echo->worker->buffer, (size_t)n, &ping))
+            serve(echo, &ping);
+    }
+}
+
+static void read_control(struct msghdr *msg, struct ping *ping)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != IPPROTO_IPV6)
+            continue;
+        if (c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            ping->dest = info.ipi6_addr;
+        } else if (c->cmsg_type == IPV6_HOPLIMIT) {
+            int hops;
+            memcpy(&hops, CMSG_DATA(c), sizeof hops);
+            ping->hops = (uint8_t)hops;
+        } else if (c->cmsg_type == IPV6_RECVFRAGSIZE) {
+            ping->whole = false;
+        }
+    }
+}
+
+/* @return false: nothing is there */
+static bool receive_v6(struct echo *echo, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))];
+    } control;
+    struct sockaddr_storage from = {0};
+    struct iovec part = {.iov_base = echo->worker->buffer, .iov_len = WORKER_BUFFER};
+    struct msghdr msg = {.msg_name = &from,
+                         .msg_namelen = sizeof from,
+                         .msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    struct ping ping = {.whole = true};
+    ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
+    if (n < 0)
+        return false;
+    read_control(&msg, &ping);
+    (void)address_of_socket(&from, &ping.child);
+    if (ping_read_v6(echo->worker->buffer, (size_t)n, &ping))
+        serve(echo, &ping);
+    return true;
+}
+
+static void on_request_v6(struct loop_source *source, uint32_t events)
+{
+    struct echo *echo = loop_owner(source, struct echo, v6);
+    (void)events;
+    for (unsigned i = 0; i < PACKETS_A_TURN && receive_v6(echo, source->fd); i++)
+        ;
+}
+
+/* --- from the host */
+
+static bool receive_reply(struct echo_flow *flow)
+{
+    struct echo *echo = flow->echo;
+    unsigned char *message = echo->worker->buffer;
+    struct sockaddr_storage socket = {0};
+    struct in6_addr host, from;
+    socklen_t len = sizeof socket;
+    ssize_t n =
+        recvfrom(flow->fd, message, WORKER_BUFFER, MSG_DONTWAIT, (struct sockaddr *)&socket, &len);
+    if (n < PING_HEADER)
+        return n >= 0;
+    (void)address_of_socket(&socket, &host);
+    if (policy_origin(echo->policy, &host, &from) < 0)
+        return true;
+    ping_make_reply(message, address_is_v4(&flow->child), flow->id);
+    icmp_send(&echo->icmp, &from, &flow->child, message, (size_t)n);
+    recent_touch(&echo->by_use, &flow->recent, clock_ms());
+    return true;
+}
+
+static void on_host(struct loop_source *source, uint32_t events)
+{
+    struct echo_flow *flow = loop_owner(source, struct echo_flow, source);
+    if (events & EPOLLERR)
+        (void)read_errors(flow);
+    for (unsigned i = 0; i < PACKETS_A_TURN && receive_reply(flow); i++)
+        ;
+}
+
+static void on_tick(struct worker_timer *timer, int64_t now_ms)
+{
+    struct echo *echo = loop_owner(timer, struct echo, timer);
+    while (recent_idle(&echo->by_use, ECHO_IDLE_MS, now_ms))
+        release_oldest(echo);
+    if (!echo->by_use.oldest)
+        worker_timer_stop(timer);
+}
+
+static int watch(struct echo *echo)
+{
+    const int on = 1;
+    int r = loop_add(&echo->worker->loop, &echo->v4, echo->icmp.fd4, EPOLLIN, on_request_v4);
+    if (r < 0 || echo->icmp.fd6 < 0)
+        return r;
+    (void)setsockopt(echo->icmp.fd6, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, &on, sizeof on);
+    return loop_add(&echo->worker->loop, &echo->v6, echo->icmp.fd6, EPOLLIN, on_request_v6);
+}
+
+int echo_init(struct echo *echo, struct worker *worker, const struct policy *policy,
+              const struct icmp_sockets *icmp, uint32_t fds, struct err *err)
+{
+    *echo = (struct echo){.worker = worker, .policy = policy, .icmp = *icmp, .timer.fn = on_tick};
+    echo->max = fds < ECHO_FLOWS ? fds + 1 : ECHO_FLOWS;
+    echo->flows = worker_reserve(ECHO_FLOWS * sizeof *echo->flows);
+    if (!echo->flows)
+        return err_set(err, ENOMEM, "no memory for pings");
+    if (getrandom(&echo->seed, sizeof echo->seed, GRND_NONBLOCK) < 0)
+        echo->seed = (uint32_t)clock_ms(); /* a machine that has just booted */
+    int r = watch(echo);
+    return r < 0 ? err_sys(err, -r, "cannot watch the ICMP sockets") : 0;
+}

@@ -1,0 +1,320 @@
+#include "rootlesskit/gateway/mapping.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/net/address.h"
+#include "rootlesskit/gateway/dial.h"
+#include "rootlesskit/gateway/errqueue.h"
+#include "rootlesskit/gateway/stock.h"
+#include "rootlesskit/gateway/worker.h"
+
+#define MAPPING_BUCKETS 8192
+#define PAIR_BUCKETS 16384
+
+static uint32_t mix(uint32_t h, uint32_t word)
+{
+    h = (h ^ word) * 2654435761U;
+    return h ^ h >> 15;
+}
+
+static uint32_t hash(uint32_t h, const struct in6_addr *address, uint16_t port)
+{
+    for (unsigned i = 0; i < 4; i++)
+        h = mix(h, address->s6_addr32[i]);
+    return mix(h, port);
+}
+
+static struct mapping **mapping_bucket(const struct mappings *all, const struct in6_addr *child,
+                                       uint16_t port)
+{
+    return &all->mapping_buckets[hash(all->seed, child, port) % MAPPING_BUCKETS];
+}
+
+static struct pair **pair_bucket(const struct mappings *all, const struct mapping *mapping,
+                                 const struct in6_addr *remote, uint16_t port)
+{
+    uint32_t h = mix(all->seed, (uint32_t)(mapping - all->mappings));
+    return &all->pair_buckets[hash(h, remote, port) % PAIR_BUCKETS];
+}
+
+static uint32_t at_most(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+int mappings_init(struct mappings *all, struct loop *loop, struct stock *stock, uint32_t fds,
+                  struct err *err)
+{
+    all->loop = loop;
+    all->stock = stock;
+    all->max_mappings = at_most(MAPPINGS_MAX, fds / 3 + 1);
+    all->max_pairs = at_most(PAIRS_MAX, fds - fds / 3 + 1);
+    all->mappings = worker_reserve(MAPPINGS_MAX * sizeof *all->mappings);
+    all->pairs = worker_reserve(PAIRS_MAX * sizeof *all->pairs);
+    all->mapping_buckets = worker_reserve(MAPPING_BUCKETS * sizeof *all->mapping_buckets);
+    all->pair_buckets = worker_reserve(PAIR_BUCKETS * sizeof *all->pair_buckets);
+    if (!all->mappings || !all->pairs || !all->mapping_buckets || !all->pair_buckets)
+        return err_set(err, ENOMEM, "no memory for datagrams");
+    if (getrandom(&all->seed, sizeof all->seed, GRND_NONBLOCK) < 0)
+        all->seed = (uint32_t)clock_ms(); /* a machine that has just booted */
+    return 0;
+}
+
+static bool out_of_fds(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
+}
+
+/* --- mappings */
+
+struct mapping *mapping_find(const struct mappings *all, const struct in6_addr *child,
+                             uint16_t port)
+{
+    struct mapping *mapping = *mapping_bucket(all, child, port);
+    while (mapping && (mapping->port != port || !address_equal(&mapping->child, child)))
+        mapping = mapping->next;
+    return mapping;
+}
+
+static void set_discovery(int fd, int family, bool whole)
+{
+    int v4 = whole ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
+    int v6 = whole ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
+    if (family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
+    else
+        (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
+}
+
+void mapping_keep_whole(struct mapping *mapping, bool whole)
+{
+    if (mapping->whole != whole)
+        set_discovery(mapping->fd, address_family(&mapping->child), whole);
+    mapping->whole = whole;
+}
+
+static int open_host(int family)
+{
+    const int on = 1;
+    struct sockaddr_storage any = {.ss_family = (sa_family_t)family};
+    cleanup_close int fd = dial_socket(family, SOCK_DGRAM, false);
+    if (fd < 0)
+        return fd;
+    if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+        return -errno;
+    int r = errqueue_enable(fd, family);
+    if (r == 0 && bind(fd, (const struct sockaddr *)&any, dial_length(&any)) < 0)
+        r = -errno;
+    if (r < 0)
+        return r;
+    set_discovery(fd, family, true);
+    burst_prepare(fd);
+    return take_fd(&fd);
+}
+
+static struct mapping *alloc_mapping(struct mappings *all)
+{
+    if (!all->free_mappings && all->used_mappings == all->max_mappings)
+        mapping_release(all, recent_owner(all->by_use.oldest, struct mapping, recent));
+    struct mapping *mapping = all->free_mappings;
+    if (!mapping)
+        return &all->mappings[all->used_mappings++];
+    all->free_mappings = mapping->next;
+    return mapping;
+}
+
+int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t port, int64_t now_ms,
+                 struct mapping **ret)
+{
+    int fd = open_host(address_family(child));
+    if (out_of_fds(fd) && all->by_use.oldest) {
+        mapping_release(all, recent_owner(all->by_use.oldest, struct mapping, recent));
+        fd = open_host(address_family(child));
+    }
+    if (fd < 0)
+        return fd;
+    struct mapping *mapping = alloc_mapping(all);
+    int r = loop_add(all->loop, &mapping->source, fd, EPOLLIN, all->on_host);
+    if (r < 0) {
+        fd_close(fd);
+        mapping->next = all->free_mappings;
+        all->free_mappings = mapping;
+        return r;
+    }
+    struct mapping **bucket = mapping_bucket(all, child, port);
+    mapping->all = all;
+    mapping->child = *child;
+    mapping->port = port;
+    mapping->fd = fd;
+    mapping->whole = true;
+    mapping->pairs = NULL;
+    mapping->next = *bucket;
+    *bucket = mapping;
+    recent_add(&all->by_use, &mapping->recent, now_ms);
+    *ret = mapping;
+    return 0;
+}
+
+/* It is free at once, and so is a pair: an event that the running batch may still have for it finds
+ * no callback, or that of the next, whose socket then has nothing to read. */
+void mapping_release(struct mappings *all, struct mapping *mapping)
+{
+    while (mapping->pairs)
+        pair_release(all, mapping->pairs);
+    struct mapping **place = mapping_bucket(all, &mapping->child, mapping->port);
+    while (*place != mapping)
+        place = &(*place)->next;
+    *place = mapping->next;
+    recent_remove(&all->by_use, &mapping->recent);
+    loop_del(all->loop, &mapping->source);
+    mapping->fd = fd_close(mapping->fd);
+    mapping->next = all->free_mappings;
+    all->free_mappings = mapping;
+}
+
+/* --- pairs */
+
+static struct recent *list_of(struct mappings *all, const struct pair *pair)
+{
+    return pair->answered ? &all->answered : &all->unanswered;
+}
+
+static struct pair *least_used(const struct mappings *all)
+{
+    struct recent_link *a = all->unanswered.oldest, *b = all->answered.oldest;
+    struct recent_link *oldest = a && b ? (a->used_ms <= b->used_ms ? a : b) : (a ? a : b);
+    return oldest ? recent_owner(oldest, struct pair, recent) : NULL;
+}
+
+struct pair *pair_find(const struct mappings *all, const struct mapping *mapping,
+                       const struct in6_addr *remote, uint16_t port)
+{
+    struct pair *pair = *pair_bucket(all, mapping, remote, port);
+    while (pair && (pair->mapping != mapping || pair->port != port ||
+                    !address_equal(&pair->remote, remote)))
+        pair = pair->next;
+    return pair;
+}
+
+/* Bound first: connected without an address of its own, it would get one by routing. */
+static int open_child(struct mappings *all, const struct mapping *mapping,
+                      const struct in6_addr *remote, uint16_t port)
+{
+    struct sockaddr_storage local = address_to_socket(remote, port);
+    struct sockaddr_storage peer = address_to_socket(&mapping->child, mapping->port);
+    cleanup_close int fd = stock_take(all->stock, address_family(remote));
+    if (fd < 0)
+        return fd;
+    if (bind(fd, (const struct sockaddr *)&local, dial_length(&local)) < 0)
+        return -errno;
+    int r = dial_connect(fd, &peer);
+    return r < 0 ? r : take_fd(&fd);
+}
+
+static struct pair *alloc_pair(struct mappings *all)
+{
+    if (!all->free_pairs && all->used_pairs == all->max_pairs)
+        pair_release(all, least_used(all));
+    struct pair *pair = all->free_pairs;
+    if (!pair)
+        return &all->pairs[all->used_pairs++];
+    all->free_pairs = pair->next;
+    return pair;
+}
+
+static union burst_address burst_address_of(const struct in6_addr *address, uint16_t port)
+{
+    struct sockaddr_storage socket = address_to_socket(address, port);
+    union burst_address ret;
+    memcpy(&ret, &socket, sizeof ret);
+    return ret;
+}
+
+static void add_pair(struct mappings *all, struct mapping *mapping, struct pair *pair,
+                     int64_t now_ms)
+{
+    struct pair **bucket = pair_bucket(all, mapping, &pair->remote, pair->port);
+    pair->mapping = mapping;
+    pair->sibling = mapping->pairs;
+    pair->sibling_place = &mapping->pairs;
+    if (pair->sibling)
+        pair->sibling->sibling_place = &pair->sibling;
+    mapping->pairs = pair;
+    pair->next = *bucket;
+    *bucket = pair;
+    recent_add(&all->unanswered, &pair->recent, now_ms);
+}
+
+int pair_make(struct mappings *all, struct mapping *mapping, const struct in6_addr *remote,
+              uint16_t port, const struct in6_addr *host, int64_t now_ms, struct pair **ret)
+{
+    int fd = open_child(all, mapping, remote, port);
+    struct pair *least = least_used(all);
+    if (out_of_fds(fd) && least) {
+        pair_release(all, least);
+        fd = open_child(all, mapping, remote, port);
+    }
+    if (fd < 0)
+        return fd;
+    struct pair *pair = alloc_pair(all);
+    *pair = (struct pair){.remote = *remote, .port = port, .fd = fd};
+    pair->host = burst_address_of(host, port);
+    int r = loop_add(all->loop, &pair->source, fd, EPOLLIN, all->on_child);
+    if (r < 0) {
+        fd_close(fd);
+        pair->next = all->free_pairs;
+        all->free_pairs = pair;
+        return r;
+    }
+    add_pair(all, mapping, pair, now_ms);
+    *ret = pair;
+    return 0;
+}
+
+void pair_use(struct mappings *all, struct pair *pair, bool answer, int64_t now_ms)
+{
+    recent_remove(list_of(all, pair), &pair->recent);
+    pair->answered |= answer;
+    recent_add(list_of(all, pair), &pair->recent, now_ms);
+    recent_touch(&all->by_use, &pair->mapping->recent, now_ms);
+}
+
+void pair_release(struct mappings *all, struct pair *pair)
+{
+    struct pair **place = pair_bucket(all, pair->mapping, &pair->remote, pair->port);
+    while (*place != pair)
+        place = &(*place)->next;
+    *place = pair->next;
+    *pair->sibling_place = pair->sibling;
+    if (pair->sibling)
+        pair->sibling->sibling_place = pair->sibling_place;
+    recent_remove(list_of(all, pair), &pair->recent);
+    loop_del(all->loop, &pair->source);
+    pair->fd = fd_close(pair->fd);
+    pair->next = all->free_pairs;
+    all->free_pairs = pair;
+}
+
+static void expire_pairs(struct mappings *all, struct recent *list, int64_t idle_ms, int64_t now_ms)
+{
+    struct recent_link *link;
+    while ((link = recent_idle(list, idle_ms, now_ms)))
+        pair_release(all, recent_owner(link, struct pair, recent));
+}
+
+bool mappings_expire(struct mappings *all, int64_t now_ms)
+{
+    struct recent_link *link;
+    expire_pairs(all, &all->unanswered, PAIR_UNANSWERED_MS, now_ms);
+    expire_pairs(all, &all->answered, PAIR_IDLE_MS, now_ms);
+    while ((link = recent_idle(&all->by_use, MAPPING_IDLE_MS, now_ms)))
+        mapping_release(all, recent_owner(link, struct mapping, recent));
+    return all->by_use.oldest != NULL;
+}
