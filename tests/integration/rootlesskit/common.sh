@@ -31,3 +31,12 @@ stop_kit() {
     wait "$kit" 2>/dev/null || true
 }
 ctl() { as_user rootlessctl --socket "$state/api.sock" "$@"; }
+
+# Of the instance that runs: the process that moves its bytes, and how many fds a process has.
+plane() { # the one of its processes that stays in the host's network
+    local p
+    for p in $(pgrep -x -P "$kit" -u "$user" rootlesskit); do
+        [ "$(stat -Lc %i "/proc/$p/ns/net")" != "$(stat -Lc %i /proc/self/ns/net)" ] || echo "$p"
+    done
+}
+fds() { find "/proc/$1/fd" -mindepth 1 | wc -l; }

@@ -18,13 +18,6 @@ if ip -6 addr add fd00:7::1/128 dev lo nodad 2>/dev/null && ip -6 addr add fd00:
 
 udp() { python3 "$work/udp.py" "$@"; }
 answers() { [ "$(udp ask "$1" "$2" 10)" = "${3:-$1}" ]; }
-plane() { # the one of its processes that stays in the host's network
-    local p
-    for p in $(pgrep -x -P "$kit" -u "$user" rootlesskit); do
-        [ "$(stat -Lc %i "/proc/$p/ns/net")" != "$(stat -Lc %i /proc/self/ns/net)" ] || echo "$p"
-    done
-}
-fds() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
 
 # In the child: echo on 51, echo on [::1]:52, who on 53.
 # shellcheck disable=SC2016

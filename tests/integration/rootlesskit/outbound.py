@@ -1,0 +1,250 @@
+"""Peers of the outbound datagrams' test.
+
+  outbound.py serve ADDRESS,... PORT        serve UDP on each: "who" is answered with the asker's address and
+                                            port, "from N" by the Nth socket, "size" with the sizes the kernel
+                                            joined (UDP_GRO), anything else comes back
+  outbound.py same ADDRESS,... PORT         one socket asks each who it is; prints "same" or what they said
+  outbound.py unasked ADDRESS PORT N        who answers when the server's Nth socket is told to
+  outbound.py ask ADDRESS PORT SIZE [N]     N connected datagrams there and back, each tried for some seconds;
+                                            prints "same" or why not
+  outbound.py error ADDRESS PORT            what a connected socket is told: the errno's name
+  outbound.py report ADDRESS PORT HOPS      the same from its error queue, and who reported it
+  outbound.py once ADDRESS PORT             one datagram, and nobody waits for an answer
+  outbound.py knock ADDRESS PORT            waits for one datagram, says "heard", then answers its sender until
+                                            it is told why not; prints the errno's name
+  outbound.py talk ADDRESS PORT N           N numbered datagrams, up to 16 under way, each to come back once;
+                                            prints "same" or what is missing
+  outbound.py gso ADDRESS PORT SIZE COUNT   COUNT datagrams of SIZE in one call (UDP_SEGMENT); prints "same"
+  outbound.py flood ADDRESS PORT N          one datagram from each of N ports, and one to each of N ports
+  outbound.py pings ADDRESS N               an IPv4 echo request of each of N ids; prints how many were answered
+"""
+import errno
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+UDP_SEGMENT, UDP_GRO = 103, 104
+IP_RECVERR, IPV6_RECVERR = 11, 25
+MODE, ADDRESSES, ARGS = sys.argv[1], sys.argv[2].split(","), [int(a) for a in sys.argv[3:]]
+ADDRESS = ADDRESSES[0]
+PATIENCE = 10
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def client(timeout=1.0):
+    s = socket.socket(family(ADDRESS), socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    s.settimeout(timeout)
+    return s
+
+
+def name(e):
+    return errno.errorcode.get(e.errno, str(e))
+
+
+def serve(port):
+    sockets, sizes = [], {}
+    for address in ADDRESSES:
+        s = socket.socket(family(address), socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        s.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
+        s.bind((address, port))
+        sockets.append(s)
+    while True:
+        for s in select.select(sockets, [], [])[0]:
+            data, control, _, peer = s.recvmsg(65536, 64)
+            segment = next((struct.unpack("i", c[:4])[0] for _, kind, c in control if kind == UDP_GRO), len(data))
+            sizes[peer] = max(sizes.get(peer, 0), len(data))
+            if data == b"who":
+                s.sendto(f"{peer[0]} {peer[1]}".encode(), peer)
+            elif data.startswith(b"from "):
+                sockets[int(data[5:])].sendto(b"here", peer)
+            elif data == b"size":
+                s.sendto(str(sizes[peer]).encode(), peer)
+            else:
+                for first in range(0, max(len(data), 1), max(segment, 1)):
+                    s.sendto(data[first:first + segment], peer)
+
+
+def retry(s, data, to, good):
+    """Sends until something that is good comes: UDP may lose, and the first must find a neighbour."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            s.sendto(data, to) if to else s.send(data)
+            answer, peer = s.recvfrom(65536)
+            if good(answer):
+                return answer, peer
+        except TimeoutError:
+            pass
+        except OSError as e:  # a connected socket is told once that its datagrams are cut on their way
+            if e.errno != errno.EMSGSIZE:
+                raise
+    return b"silence", None
+
+
+def same(port):
+    with client() as s:
+        said = {retry(s, b"who", (a, port), lambda x: True)[0].decode() for a in ADDRESSES}
+    print("same" if len(said) == 1 and "silence" not in said else said)
+
+
+def unasked(port, n):
+    with client() as s:
+        answer, peer = retry(s, b"from %d" % n, (ADDRESS, port), lambda x: x == b"here")
+        print(peer[0] if peer else answer.decode())
+
+
+def ask(port, size, n=1):
+    with client() as s:
+        s.connect((ADDRESS, port))
+        try:
+            for _ in range(n):
+                data = os.urandom(size)
+                answer, _ = retry(s, data, None, data.__eq__)
+                if answer != data:
+                    print(answer[:40])
+                    return
+            print("same")
+        except OSError as e:
+            print(name(e))
+
+
+def offender(s):
+    """Of the error queue's first message: who reported it."""
+    wanted = (socket.IPPROTO_IPV6, IPV6_RECVERR) if s.family == socket.AF_INET6 else (socket.IPPROTO_IP, IP_RECVERR)
+    for level, kind, data in s.recvmsg(1, 512, socket.MSG_ERRQUEUE)[1]:
+        if (level, kind) == wanted:  # a struct sock_extended_err of 16 bytes, then an address
+            return socket.inet_ntop(s.family, data[24:40] if s.family == socket.AF_INET6 else data[20:24])
+    return "nobody"
+
+
+def error(port):
+    with client() as s:
+        s.connect((ADDRESS, port))
+        try:
+            print(retry(s, b"x", None, lambda x: True)[0].decode())
+        except OSError as e:
+            print(name(e))
+
+
+def report(port, hops):
+    v6 = family(ADDRESS) == socket.AF_INET6
+    level = socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP
+    with client() as s:
+        s.setsockopt(level, socket.IPV6_UNICAST_HOPS if v6 else socket.IP_TTL, hops)
+        s.setsockopt(level, IPV6_RECVERR if v6 else IP_RECVERR, 1)
+        s.connect((ADDRESS, port))
+        try:
+            print(retry(s, b"x", None, lambda x: True)[0].decode())
+        except OSError as e:
+            print(name(e), offender(s))
+
+
+def once(port):
+    with client() as s:
+        s.sendto(b"x", (ADDRESS, port))
+
+
+def knock(port):
+    with client(PATIENCE) as s:
+        s.bind((ADDRESS, port))
+        peer = s.recvfrom(100)[1]
+        print("heard", flush=True)
+        s.connect(peer)
+        s.settimeout(0.1)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                s.send(b"x")
+                s.recv(100)
+            except TimeoutError:
+                pass
+            except OSError as e:
+                print(name(e))
+                return
+        print("silence")
+
+
+def talk(port, n):
+    missing, sent = set(), 0
+    with client(0.5) as s:
+        s.connect((ADDRESS, port))
+        retry(s, b"hello", None, b"hello".__eq__)
+        while sent < n or missing:
+            while sent < n and len(missing) < 16:
+                missing.add(b"%d" % sent + bytes(sent % 1200))
+                s.send(b"%d" % sent + bytes(sent % 1200))
+                sent += 1
+            try:
+                missing.remove(s.recv(65536))
+            except TimeoutError:
+                break
+            except KeyError as e:
+                print("not asked for:", str(e)[:40])
+                return
+    print("same" if not missing else f"missing: {len(missing)}")
+
+
+def gso(port, size, count):
+    datagrams = [b"%08d" % i + bytes(size - 8) for i in range(count)]
+    with client() as s:
+        s.connect((ADDRESS, port))
+        retry(s, b"who", None, lambda x: True)
+        s.sendmsg([b"".join(datagrams)], [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("H", size))])
+        got = []
+        try:
+            while len(got) < count:
+                got.append(s.recv(65536))
+        except TimeoutError:
+            pass
+        largest = int(retry(s, b"size", None, bytes.isdigit)[0])
+    print("same" if got == datagrams else len(got), "joined" if largest > size else "apart")
+
+
+def flood(port, n):
+    for i in range(n):
+        with client() as s:
+            s.sendto(b"x", (ADDRESS, port))
+    with client() as s:
+        for i in range(n):
+            try:
+                s.sendto(b"x", (ADDRESS, 1024 + i % 60000))
+            except OSError:
+                pass
+    print("done")
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+
+
+def pings(n):
+    good = 0
+    for i in range(n):
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
+            s.settimeout(2)
+            rest = struct.pack("!HH", i, 1) + os.urandom(32)
+            s.sendto(struct.pack("!BBH", 8, 0, checksum(b"\x08\0\0\0" + rest)) + rest, (ADDRESS, 0))
+            try:
+                while s.recv(200)[24:] != rest:  # it sees whatever ICMP there is
+                    pass
+                good += 1
+            except TimeoutError:
+                pass
+    print(good)
+
+
+if MODE == "serve":
+    serve(*ARGS)
+else:
+    {"same": same, "unasked": unasked, "ask": ask, "error": error, "report": report, "once": once, "knock": knock,
+     "talk": talk, "gso": gso, "flood": flood, "pings": pings}[MODE](*ARGS)
