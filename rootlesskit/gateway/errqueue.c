@@ -9,10 +9,10 @@
 #include "lib/net/address.h"
 
 #define NOTHING (-1)
-#define ROUTES_AND_HOSTS 16 /* codes of IPv4's destination unreachable */
+#define V4_CODES 16 /* of destination unreachable */
 
 /* RFC 792; RFC 1122, 3.2.2.1; RFC 1812, 5.2.7.1 */
-static const int8_t unreachable_v4[ROUTES_AND_HOSTS] = {
+static const int8_t unreachable_v4[V4_CODES] = {
     [ICMP_NET_UNREACH] = ICMP_NO_ROUTE,      [ICMP_HOST_UNREACH] = ICMP_NO_HOST,
     [ICMP_PROT_UNREACH] = ICMP_NO_PROTOCOL,  [ICMP_PORT_UNREACH] = ICMP_NO_PORT,
     [ICMP_FRAG_NEEDED] = ICMP_TOO_BIG,       [ICMP_SR_FAILED] = ICMP_NO_ROUTE,
@@ -25,7 +25,7 @@ static const int8_t unreachable_v4[ROUTES_AND_HOSTS] = {
 
 static int reason_v4(uint8_t type, uint8_t code)
 {
-    if (type == ICMP_DEST_UNREACH && code < ROUTES_AND_HOSTS)
+    if (type == ICMP_DEST_UNREACH && code < V4_CODES)
         return unreachable_v4[code];
     return type == ICMP_TIME_EXCEEDED && code == ICMP_EXC_TTL ? (int)ICMP_TIME_OVER : NOTHING;
 }
@@ -107,6 +107,13 @@ static bool read_error(const struct cmsghdr *c, struct errqueue_error *ret)
     return true;
 }
 
+static bool is_error(const struct msghdr *msg, const struct cmsghdr *c)
+{
+    size_t rest = msg->msg_controllen - (size_t)((const char *)c - (const char *)msg->msg_control);
+    return c->cmsg_len <= rest && ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+                                   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR));
+}
+
 bool errqueue_parse(struct msghdr *msg, size_t len, struct errqueue_error *ret)
 {
     bool found = false;
@@ -115,8 +122,7 @@ bool errqueue_parse(struct msghdr *msg, size_t len, struct errqueue_error *ret)
         memcpy(ret->head, msg->msg_iov[0].iov_base, ret->head_len);
     ret->port = read_address(msg->msg_name, msg->msg_namelen, &ret->dest);
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c && !found; c = CMSG_NXTHDR(msg, c))
-        if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
-            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+        if (is_error(msg, c))
             found = read_error(c, ret);
     return found;
 }

@@ -150,6 +150,55 @@ START_TEST(an_old_error_costs_no_datagram)
 }
 END_TEST
 
+START_TEST(hop_limits_are_told_and_set)
+{
+    struct sockaddr_in in_address, out_address, from_address;
+    cleanup_close int in = open_socket(&in_address), out = open_socket(&out_address),
+                      from = open_socket(&from_address);
+    struct burst *burst = burst_new();
+    const uint8_t first = 0;
+    const int hops = 7;
+    ck_assert(burst != NULL);
+    burst_want_heads(in, AF_INET);
+    burst_want_heads(out, AF_INET);
+    ck_assert_int_eq(setsockopt(from, IPPROTO_IP, IP_TTL, &hops, sizeof hops), 0);
+    ck_assert_int_eq(
+        sendto(from, content(0), 9, 0, (const struct sockaddr *)&in_address, sizeof in_address), 9);
+    ck_assert_int_eq(burst_receive(burst, in), 1);
+    ck_assert_uint_eq(burst_piece(burst, 0)->hops, 7);
+    ck_assert_uint_eq(burst_piece(burst, 0)->local_port, ntohs(in_address.sin_port));
+    ck_assert(!burst_piece(burst, 0)->fragmented);
+    struct burst_route route = {.to.v4 = out_address, .to_len = sizeof out_address, .hops = 6};
+    ck_assert_uint_eq(burst_send(burst, in, &route, &first, 1), 0);
+    ck_assert_int_eq(burst_receive(burst, out), 1);
+    ck_assert_uint_eq(burst_piece(burst, 0)->hops, 6);
+}
+END_TEST
+
+START_TEST(what_is_refused_is_said)
+{
+    struct sockaddr_in in_address, from_address;
+    cleanup_close int in = open_socket(&in_address), from = open_socket(&from_address);
+    struct burst *burst = burst_new();
+    const uint8_t which[] = {0, 1, 2};
+    ck_assert(burst != NULL);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_int_eq(
+            sendto(from, content(i), 9, 0, (const struct sockaddr *)&in_address, sizeof in_address),
+            9);
+    ck_assert_int_eq(burst_receive(burst, in), 3);
+    struct burst_route route = {.to.v4 = from_address, .to_len = sizeof from_address};
+    route.to.v4.sin_addr.s_addr = htonl(INADDR_BROADCAST);
+    ck_assert_uint_eq(burst_send(burst, in, &route, which, 3), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_uint_eq(burst_refusal(burst, i)->piece, i);
+        ck_assert_int_eq(burst_refusal(burst, i)->code, -EACCES);
+    }
+    route.to.v4 = from_address;
+    ck_assert_uint_eq(burst_send(burst, in, &route, which, 3), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("burst");
@@ -157,6 +206,8 @@ int main(void)
     tcase_add_loop_test(cases, datagrams_arrive_as_they_were_sent, 0, sizeof rows / sizeof rows[0]);
     tcase_add_test(cases, several_in_one_are_sent_as_several);
     tcase_add_test(cases, an_old_error_costs_no_datagram);
+    tcase_add_test(cases, hop_limits_are_told_and_set);
+    tcase_add_test(cases, what_is_refused_is_said);
     suite_add_tcase(suite, cases);
     return tap_run(suite);
 }
