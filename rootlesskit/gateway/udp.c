@@ -314,7 +314,7 @@ static struct pair *pair_of_answer(struct udp *udp, struct mapping *mapping, con
     if (policy_origin(udp->policy, &way->source, &remote) < 0 || way->source_port == 0)
         return NULL;
     pair = pair_find(all, mapping, &remote, way->source_port);
-    if (!pair)
+    if (!pair && policy_permits(udp->policy, &way->source, way->source_port))
         (void)pair_make(all, mapping, &remote, way->source_port, &way->source, clock_ms(), &pair);
     return pair;
 }
