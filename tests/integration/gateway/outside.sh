@@ -47,12 +47,46 @@ cable() { # IPV4 IPV6
 serves() {
     local port=$1
     shift
-    on_outside "$@" &
+    on_outside "$@" >"$work/server-$port.log" 2>&1 &
     server=$!
     at_end kill "$server"
     wait_for 15 opened "$port"
 }
 opened() { on_outside ss -ltnH "sport = :$1" | grep -q .; }
+
+# serve_files PORT [CONFIG]: nginx outside, for reading and writing: $work/www is its root; CONFIG is part
+# of its server's
+serve_files() {
+    mkdir -p "$work/www" "$work/nginx"
+    cat >"$work/nginx/conf" <<NGINX
+daemon off;
+user root;
+pid $work/nginx/pid;
+error_log stderr;
+worker_processes 2;
+worker_rlimit_nofile 8192;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    sendfile on;
+    keepalive_requests 1000000;
+    client_max_body_size 0;
+    client_body_temp_path $work/nginx/body;
+    proxy_temp_path $work/nginx/proxy;
+    fastcgi_temp_path $work/nginx/fastcgi;
+    uwsgi_temp_path $work/nginx/uwsgi;
+    scgi_temp_path $work/nginx/scgi;
+    server {
+        listen $1 backlog=4096;
+        listen [::]:$1 backlog=4096;
+        root $work/www;
+        location / { dav_methods PUT DELETE; create_full_put_path on; }
+        ${2:-}
+    }
+}
+NGINX
+    serves "$1" nginx -e stderr -p "$work/nginx" -c "$work/nginx/conf"
+}
 
 # start_gateway OPTION...: an instance that waits; in_child COMMAND... is what its user runs inside.
 # families: 4, and 6 where the child has it; address FAMILY is the outside's, url FAMILY the same in a URL.
@@ -76,5 +110,9 @@ data_plane() {
         [ "$(stat -Lc %i "/proc/$p/ns/net")" != "$(stat -Lc %i /proc/self/ns/net)" ] || echo "$p"
     done
 }
-fds() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
-pipes() { find "/proc/$1/fd" -mindepth 1 -lname 'pipe:*' | wc -l; }
+# Its fds, those but the spare pipes' that it may keep (two a pipe), and the pipes'.
+fds() { links_of "$1" | wc -l; }
+sockets() { links_of "$1" | grep -vc '^pipe:'; }
+pipes() { links_of "$1" | grep -c '^pipe:' || true; }
+links_of() { find "/proc/$1/fd" -mindepth 1 -printf '%l\n' 2>/dev/null || true; }
+spare_pipes=64
