@@ -28,6 +28,7 @@ ends() {
     like "${of}a reset in the middle of a transfer" "$(peer reset_in_bulk "$to" 9000)" "^(ECONNRESET|EPIPE), reset$"
     as_here urgent "urgent bytes are not lost"
     as_here urgent_bulk "nor in a large transfer"
+    as_here urgent_wait "nor held back"
     as_here echo "keepalive probes of a program's own are answered"
     as_here slow "a slow reader gets everything"
 }
