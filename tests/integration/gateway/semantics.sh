@@ -84,7 +84,7 @@ refusals() {
 reuse() { # NETWORK SECOND-ADDRESS
     local first=$work/first second=$work/second want
     want=$(here half_client "$to" 9000)
-    in_child ip addr add "$2" dev tap0 2>/dev/null || true
+    in_child ip addr add "$2" dev tap0 nodad 2>/dev/null || true
     peer half_client "$to" 9000 41000 "$1" >"$first" &
     local client=$!
     peer half_client "$to" 9000 41000 "${2%/*}" >"$second"
