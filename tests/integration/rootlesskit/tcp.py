@@ -120,7 +120,7 @@ def storm(n):
 def short(n, text, local=None):
     good = 0
     for _ in range(n):
-        with socket.socket() as s:
+        with socket.socket(socket.AF_INET6 if ":" in ADDRESS else socket.AF_INET) as s:
             s.settimeout(10)
             if local:
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
