@@ -160,27 +160,27 @@ static enum step fill_pipe(struct relay *relay, int w)
     struct relay_way *way = &relay->way[w];
     ssize_t n = splice(relay->end[w].fd, NULL, way->pipe.out, NULL, WORKER_PIPE_SIZE,
                        SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    if (n < 0)
-        return would_block() ? STEP_EMPTY : STEP_ERROR;
-    if (n == 0) {
-        way->ended = true;
-        return STEP_EMPTY;
-    }
+    if (n <= 0)
+        return n == 0 || would_block() ? STEP_EMPTY : STEP_ERROR;
     way->in_pipe = (uint32_t)n;
     /* A trickle is cheaper copied: leave bulk when a turn brings little. */
     way->full_reads = n >= WORKER_BUFFER / 2 ? RELAY_BULK : (uint8_t)(way->full_reads - 1);
     return STEP_MOVED;
 }
 
+/* splice(2) takes nothing from an urgent byte on, and calls that the end once a FIN is there:
+ * whoever was woken for something and got nothing copies. */
 static enum step bulk_step(struct relay *relay, int w, size_t *moved)
 {
     struct relay_way *way = &relay->way[w];
     if (way->in_pipe == 0) {
-        if (way->pipe.in < 0 && worker_pipe_take(relay->worker, &way->pipe) < 0) {
-            way->full_reads = 0; /* no fd to spare: copy */
+        enum step step = STEP_EMPTY;
+        if (way->pipe.in >= 0 || worker_pipe_take(relay->worker, &way->pipe) == 0)
+            step = fill_pipe(relay, w);
+        if (step == STEP_EMPTY && *moved == 0) {
+            way->full_reads = 0;
             return copy_step(relay, w, moved);
         }
-        enum step step = fill_pipe(relay, w);
         if (step != STEP_MOVED)
             return step;
     }
