@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,7 +66,7 @@ static struct flow *alloc(struct flows *flows, const struct packet_tuple *tuple)
     struct flow *flow = flows->free;
     if (flow)
         flows->free = flow->next;
-    else if (flows->used < FLOWS_MAX)
+    else if (flows->used < flows->max)
         flow = &flows->table[flows->used++];
     else
         return NULL;
@@ -166,8 +167,8 @@ static void begin(struct flow *flow)
  * for the retry of who comes now, so that a black hole does not block the rest. */
 static void evict(struct flows *flows)
 {
-    for (uint32_t i = 0; i < FLOWS_MAX; i++) {
-        struct flow *flow = &flows->table[flows->evict_next++ % FLOWS_MAX];
+    for (uint32_t i = 0; i < flows->max; i++) {
+        struct flow *flow = &flows->table[flows->evict_next++ % flows->max];
         if (flow->state == FLOW_CONNECTING) {
             release(flow);
             return;
@@ -283,6 +284,15 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
         worker_timer_stop(timer);
 }
 
+/* Connects that nobody answers hold an fd each for minutes. */
+static uint32_t max_flows(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 >= FLOWS_MAX)
+        return FLOWS_MAX;
+    return limit.rlim_cur < 8 ? 1 : (uint32_t)(limit.rlim_cur / 4);
+}
+
 int flows_init(struct flows *flows, struct worker *worker, const struct policy *policy,
                const struct place_gateway *place, struct err *err)
 {
@@ -290,6 +300,7 @@ int flows_init(struct flows *flows, struct worker *worker, const struct policy *
                             .policy = policy,
                             .icmp = place->icmp,
                             .tun_fd = place->tun_fd,
+                            .max = max_flows(),
                             .timer.fn = on_tick};
     flows->table = worker_reserve(FLOWS_MAX * sizeof(struct flow));
     if (!flows->table)

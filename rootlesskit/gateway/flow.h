@@ -46,6 +46,7 @@ struct flows {
     struct listener v4, v6; /**< transparent, in G */
     struct worker_timer timer;
     struct flow *table; /**< FLOWS_MAX of them, touched only when used */
+    uint32_t max;       /**< of them taken: no more than leaves fds for what is connected */
     struct flow *free;
     uint32_t used;       /**< ever used: [0, used) */
     uint32_t evict_next; /**< whose turn it is to make room */
