@@ -1,4 +1,4 @@
-"""rootlesskit: start-up, traffic out, traffic in. Measured as a user that root's part makes.
+"""rootlesskit: start-up, memory, traffic in. Measured as a user that root's part makes.
 
 Peers are Debian's rootlesskit and slirp4netns; PEERS=DIR takes newer binaries from DIR."""
 import json
@@ -14,7 +14,7 @@ import time
 from measure import SYSTEM_PATH, peer_path, rotate
 from rows import memory
 
-NAMES = ("startup", "memory", "outbound", "published")
+NAMES = ("startup", "memory", "published")
 USER = "rlbench"
 TUN = "/dev/net/tun"
 CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
@@ -147,26 +147,6 @@ class Rows:
         self.add("idle memory, network + port", idle, "MiB", "<= 0.12", self.peer.name, "less", commands)
         self.add(f"memory, {memory.CONNECTIONS} connections, {memory.PORTS} ports", loaded, "MiB", "<= 0.20",
                  self.peer.name, "less", commands)
-
-    def outbound(self):
-        for mtu, raw_target, peer_target in ((65520, ">= 0.75", ">= 3.5"), (1500, ">= 0.70", ">= 20")):
-            port = free_port()
-            server = Server(port)
-            ours, peer = Instance(self.ours, mtu), Instance(self.peer, mtu)
-            for reverse in (False, True):
-                way = "host -> child" if reverse else "child -> host"
-                client = ["iperf3", "-c", "10.0.2.2"]
-                figures = rotate({
-                    "raw": lambda r=reverse: iperf(["iperf3", "-c", "127.0.0.1"], port, r),
-                    "ours": lambda r=reverse: iperf(ours.enter(*client), port, r),
-                    self.peer.name: lambda r=reverse: iperf(peer.enter(*client), port, r)}, self.rounds)
-                commands = {"in each child": f"iperf3 -c 10.0.2.2 -t {SECONDS} {'-R' if reverse else ''}"}
-                name = f"outbound TCP {way}, 1 flow, MTU {mtu}"
-                self.add(name, figures, "Gbit/s", raw_target, "raw", "more", commands)
-                self.add(name, figures, "Gbit/s", peer_target if not reverse else ">= 2.5" if mtu > 1500 else ">= 10",
-                         self.peer.name, "more", commands)
-            for thing in (ours, peer, server):
-                thing.close()
 
     def published(self):
         raw_port, our_port, peer_port = free_port(), free_port(), free_port()

@@ -1,0 +1,44 @@
+/*
+ * What the rows of tests/bench load a path with, where a script would be slower than the path:
+ * short connections, held connections, datagrams. IPv4, one subcommand a file, one line of JSON on
+ * stdout as the result. main.c has the table of subcommands.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+struct err;
+
+/** What every datagram carries: it fits an Ethernet frame with room for a tunnel's header. */
+#define LOAD_DATAGRAM 1400
+/** Most workers of one run. */
+#define LOAD_WORKERS_MAX 64
+
+/** `serve PORT`: accepts on loopback, sends one byte and closes, for ever.
+ *  The server closes first: TIME_WAIT is its, so that a client does not run out of ports. */
+int load_serve(char **argv, struct err *err);
+/** `hold PORT`: accepts on loopback, sends one byte and keeps the connection, for ever. */
+int load_hold(char **argv, struct err *err);
+/** `dial ADDRESS PORT WORKERS MS`: connect, read the byte and the end, close; again and again.
+ *  Prints {"done": N, "failed": N, "seconds": S}. */
+int load_dial(char **argv, struct err *err);
+/** `refused ADDRESS PORT WORKERS MS`: as dial, to a closed port; ECONNREFUSED is what counts. */
+int load_refused(char **argv, struct err *err);
+/** `open ADDRESS PORT COUNT`: opens connections to a hold, prints {"open": N}, keeps them until
+ *  stdin ends. */
+int load_open(char **argv, struct err *err);
+/** `flood ADDRESS PORT MBITS SEGMENTS MS`: sends datagrams, SEGMENTS of them with one system call
+ *  (UDP_SEGMENT) when that is more than 1; MBITS 0 is as fast as it goes.
+ *  Prints {"sent": DATAGRAMS, "seconds": S}. */
+int load_flood(char **argv, struct err *err);
+/** `sink PORT`: receives datagrams on loopback. For each line on stdin waits until none comes any
+ *  more, prints {"received": DATAGRAMS} and begins at 0 again. */
+int load_sink(char **argv, struct err *err);
+
+/** Reads "ADDRESS" "PORT". */
+int load_address(char **argv, struct sockaddr_in *ret, struct err *err);
+/** A socket of @p type bound to loopback and @p port. @return the fd, or -errno */
+int load_bind(const char *port, int type, struct err *err);
+/** Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t load_now(void);

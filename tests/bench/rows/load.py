@@ -1,0 +1,60 @@
+"""Runs tests/bench/load (load.h there has its subcommands) on the host and in children."""
+import json
+import os
+import subprocess
+import sys
+
+from rows.contender import until
+from rows.kit import free_port
+
+# Set for the process that measures: the program.
+PROGRAM = "RLBENCH_LOAD"
+
+
+def words(*arguments):
+    return [os.environ[PROGRAM], *map(str, arguments)]
+
+
+def run(contender, *arguments):
+    """What a subcommand that ends found; {} when it failed."""
+    done = subprocess.run(contender.enter(*words(*arguments)), capture_output=True, text=True, check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def is_listening(port, kind):
+    """Whether somebody has the port of 127.0.0.1, by the kernel's table of kind "tcp" or "udp"."""
+    with open(f"/proc/net/{kind}", encoding="ascii") as f:
+        return any(line.split()[1] == f"0100007F:{port:04X}" for line in f.readlines()[1:])
+
+
+class Service:
+    """A subcommand that serves, on the host."""
+
+    def __init__(self, what, kind="tcp"):
+        self.port = free_port()
+        self.process = subprocess.Popen(words(what, self.port), text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        until(lambda: is_listening(self.port, kind), f"load {what}")
+
+    def ask(self):
+        """What a sink has received since the last time."""
+        print(file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())["received"]
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Open:
+    """Connections from a child that stay open."""
+
+    def __init__(self, contender, port, count):
+        self.process = subprocess.Popen(contender.enter(*words("open", contender.address, port, count)), text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if not self.process.stdout.readline():
+            sys.exit(f"bench: {contender.name} does not open {count} connections")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()

@@ -1,0 +1,218 @@
+"""The outbound path: bytes, datagrams and connections from a child to the host's loopback.
+
+Each peer is its own program, attached to a network namespace; the raw path is the host's loopback.
+Targets for peers are against the best of them in that figure. UDP is the highest rate of 1400-byte
+datagrams that loses less than 1 %, found by bisection: a flood tells what a sender can send and how
+much arrives, then PROBES paced runs narrow it down between a sixteenth of what arrived and all that
+was sent. The receiver has a queue of 4 MiB and takes coalesced datagrams, so that the path and not
+the receiver is the limit."""
+import json
+import subprocess
+import time
+
+from measure import SYSTEM_PATH, Figure, rotate
+from rows import contender, kit, load
+
+NAMES = ("outbound", "outbound-udp", "connrate", "refused", "growth")
+# Flows, MTU, target against raw, against the best peer child -> host and host -> child.
+STREAMS = ((1, 65520, ">= 0.75", ">= 3.5", ">= 2.5"), (1, 1500, ">= 0.70", ">= 20", ">= 10"),
+           (4, 65520, ">= 0.65", ">= 2", ">= 2"), (8, 65520, ">= 0.65", ">= 2", ">= 2"))
+# Sender, datagrams a system call. The target is the same.
+SENDERS = {"plain sender": 1, "GSO sender": 40}
+DATAGRAM_BITS = 1400 * 8
+STREAM_SECONDS, SETTLE_SECONDS = 1.5, 0.3
+RATE_MS, PROBE_MS, PROBES = 1000, 300, 7
+MAX_LOSS = 0.01
+OPEN = (10, 1000, 10000)
+
+
+def sample(one, measure):
+    """What measure returns, (figure, amount), and the forwarder's CPU seconds per amount."""
+    before = one.cpu()
+    figure, amount = measure()
+    used = one.cpu() - before
+    return figure, used / amount if amount else 0.0
+
+
+def split(samples):
+    """Rounds of (figure, cost) as figures and costs; the raw path has no forwarder."""
+    figures = {name: [s[0] for s in rounds] for name, rounds in samples.items()}
+    costs = {name: [s[1] for s in rounds] for name, rounds in samples.items() if name != "raw"}
+    return figures, costs
+
+
+def stream(one, port, flows, reverse):
+    """Gbit/s of iperf3 and the CPU milliseconds of the forwarder for a GB."""
+    words = stream_words(one, port, flows, reverse)
+
+    def measure():
+        out = subprocess.run(one.enter(*words), capture_output=True, text=True, check=False, timeout=60)
+        try:
+            found = json.loads(out.stdout)
+            return (found["end"]["sum_received"]["bits_per_second"] / 1e9,
+                    sum(part["sum"]["bytes"] for part in found["intervals"]))
+        except (ValueError, KeyError):
+            return 0.0, 0
+
+    figure, cost = sample(one, measure)
+    return figure, cost * 1e12
+
+
+def stream_words(one, port, flows, reverse):
+    return ["iperf3", "-c", one.address, "-p", str(port), "-t", str(STREAM_SECONDS), "-O", str(SETTLE_SECONDS),
+            "-P", str(flows), "-J", *(["-R"] if reverse else [])]
+
+
+def probe(one, sink, mbits, segments):
+    """One run of the flood at a rate, 0 for none.
+
+    Returns Mbit/s sent, Mbit/s that arrived, and the CPU milliseconds of the forwarder for a GB of it."""
+    sink.ask()
+
+    def measure():
+        sent = load.run(one, "flood", one.address, sink.port, int(mbits), segments, PROBE_MS)
+        datagrams = sink.ask()
+        scale = DATAGRAM_BITS / 1e6 / sent["seconds"] if sent else 0.0
+        return (sent.get("sent", 0) * scale, datagrams * scale), datagrams * DATAGRAM_BITS / 8
+
+    (sent, arrived), cost = sample(one, measure)
+    return sent, arrived, cost * 1e12
+
+
+def lossless(one, sink, segments):
+    """(Gbit/s, CPU milliseconds for a GB) at the highest rate that loses less than MAX_LOSS; (0, 0) if none does."""
+    sent, arrived, cost = probe(one, sink, 0, segments)
+    if arrived > sent * (1 - MAX_LOSS):
+        return arrived / 1e3, cost
+    best, low, high = (0.0, 0.0), arrived / 16, sent
+    for _ in range(PROBES if low > 0 else 0):
+        middle = (low * high) ** 0.5
+        sent, arrived, cost = probe(one, sink, middle, segments)
+        if arrived > sent * (1 - MAX_LOSS):
+            best, low = (arrived / 1e3, cost), middle
+        else:
+            high = middle
+    return best
+
+
+heading = kit.heading
+
+
+class Rows:
+    """Each method is a row of NAMES."""
+
+    def __init__(self, prefix, rounds, table):
+        self.rounds, self.table = rounds, table
+        self.ours = kit.Side("ours", f"{prefix}/bin:{SYSTEM_PATH}", "gateway")
+        self.peers = list(contender.helpers())
+        for name, program, _ in self.peers:
+            print(f"# {name}: {contender.version(program)} ({program})")
+
+    def start(self, mtu=65520):
+        """All contenders by name, running."""
+        started = [contender.Raw(), contender.Ours(kit.Instance(self.ours, mtu), mtu),
+                   *(contender.Helper(*peer, mtu) for peer in self.peers)]
+        return {one.name: one for one in started}
+
+    def peer_names(self):
+        return tuple(name for name, _, _ in self.peers)
+
+    def compare(self, name, unit, samples, commands, targets, cost_unit="CPU ms/GB"):
+        """Adds the figure of samples; targets: (raw, best peer), either None."""
+        figures, costs = split(samples)
+        raw, peer = targets
+        held = {"raw": raw} if raw else {}
+        if peer and self.peers:
+            held[self.peer_names()] = peer
+        self.table.compare(Figure(name, unit, figures, "more", commands, costs, cost_unit), held)
+
+    def outbound(self):
+        """TCP, by iperf3."""
+        everybody, at = None, 0
+        server = kit.Server(port := kit.free_port())
+        for flows, mtu, raw, out, back in STREAMS:
+            if mtu != at:
+                close(everybody)
+                everybody, at = self.start(mtu), mtu
+            for reverse, peer in ((False, out), (True, back)):
+                samples = rotate({name: lambda one=one: stream(one, port, flows, reverse)
+                                  for name, one in everybody.items()}, self.rounds)
+                way = "host -> child" if reverse else "child -> host"
+                self.compare(f"outbound TCP {way}, {flows} flow{'s' if flows > 1 else ''}, MTU {mtu}", "Gbit/s",
+                             samples, {name: f"{one.how}: {' '.join(stream_words(one, port, flows, reverse))}"
+                                       for name, one in everybody.items()}, (raw, peer))
+        close(everybody)
+        server.close()
+
+    def outbound_udp(self):
+        """Datagrams at a loss below MAX_LOSS."""
+        everybody, sink = self.start(), load.Service("sink", "udp")
+        for sender, segments in SENDERS.items():
+            samples = rotate({name: lambda one=one: lossless(one, sink, segments)
+                              for name, one in everybody.items()}, self.rounds)
+            self.compare(f"outbound UDP, 1400-byte datagrams, loss < 1 %, {sender}", "Gbit/s", samples,
+                         {name: f"{one.how}: load flood {one.address} {sink.port} MBITS {segments} {PROBE_MS}"
+                          for name, one in everybody.items()}, ("-", ">= 3"))
+        close(everybody)
+        sink.close()
+
+    def connrate(self):
+        """Connections: connect, a byte, close."""
+        server = load.Service("serve")
+        self.rates("connections/s outbound (connect, 1 byte, close)", "dial", server.port, ">= 2")
+        server.close()
+
+    def refused(self):
+        """Connections to a port where nobody listens."""
+        self.rates("refused connections/s outbound", "refused", kit.free_port(), "-")
+
+    def rates(self, name, subcommand, port, target):
+        """Both numbers of workers of a subcommand that counts connections."""
+        everybody = self.start()
+        for workers in (1, 8):
+            def rate(one, workers=workers):
+                def measure():
+                    found = load.run(one, subcommand, one.address, port, workers, RATE_MS)
+                    return (found["done"] / found["seconds"], found["done"]) if found else (0.0, 0)
+                figure, cost = sample(one, measure)
+                return figure, cost * 1e6
+            samples = rotate({n: lambda one=one: rate(one) for n, one in everybody.items()}, self.rounds)
+            self.compare(f"{name}, {workers} worker{'s' if workers > 1 else ''}", "1/s", samples,
+                         {n: f"{one.how}: load {subcommand} {one.address} {port} {workers} {RATE_MS}"
+                          for n, one in everybody.items()}, ("-", target), "CPU us each")
+        close(everybody)
+
+    def growth(self):
+        """Costs beside idle connections, each number in an instance of its own."""
+        samples = rotate({f"{count} open": lambda count=count: self.costs(count) for count in OPEN}, self.rounds)
+        fewest, *more = samples
+        for i, (name, unit) in enumerate((("CPU per connection outbound", "us"), ("CPU per GB outbound", "ms"))):
+            figures = {count: [found[i] for found in rounds] for count, rounds in samples.items()}
+            commands = {count: f"{self.ours.binary} --net=gateway, load open and beside it "
+                               f"{'load dial' if i == 0 else 'iperf3'}; utime + stime of rootlesskit"
+                        for count in samples}
+            for count in more:
+                self.table.compare(Figure(f"{name}, {count} against {fewest}", unit, figures, "less", commands),
+                                   {fewest: "<= 1.2"}, subject=count)
+
+    def costs(self, count):
+        """CPU microseconds of a connection and milliseconds of a GB, beside count open ones."""
+        one = contender.Ours(kit.Instance(self.ours, 65520), 65520)
+        held, served, server = load.Service("hold"), load.Service("serve"), kit.Server(port := kit.free_port())
+        opened = load.Open(one, held.port, count)
+        time.sleep(0.2)
+
+        def dial():
+            found = load.run(one, "dial", one.address, served.port, 1, RATE_MS)
+            return None, found.get("done", 0)
+
+        _, connection = sample(one, dial)
+        _, gigabyte = stream(one, port, 1, False)
+        for thing in (opened, one, held, served, server):
+            thing.close()
+        return connection * 1e6, gigabyte
+
+
+def close(everybody):
+    for one in (everybody or {}).values():
+        one.close()
