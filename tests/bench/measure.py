@@ -84,18 +84,18 @@ class Table:
 
     def add(self, name, figures, unit, target, against, better, commands):
         """A figure with one comparison."""
-        self.compare(Figure(name, unit, figures, better, commands), {against: target})
+        self.compare(Figure(name, unit, figures, better, commands), [("ours", against, target)])
 
-    def compare(self, figure, targets, subject="ours"):
-        """targets: the contender against which subject is held, or a tuple of them for the best, to the target."""
+    def compare(self, figure, comparisons):
+        """comparisons: (contender, against which other or, for the best of them, a tuple of others, target)"""
         common = {
-            "name": figure.name, "unit": figure.unit, "better": figure.better, "subject": subject,
+            "name": figure.name, "unit": figure.unit, "better": figure.better,
             "medians": {k: digits(v, 4) for k, v in medians(figure.figures).items()},
             "rounds": {k: [digits(x, 4) for x in v] for k, v in figure.figures.items()},
             "steady": is_steady(figure.figures.get("raw", [])),
             "costs": {k: digits(v) for k, v in medians(figure.costs).items()},
             "cost_unit": figure.cost_unit if figure.costs else None, "commands": figure.commands}
-        rows = [self._comparison(figure, subject, against, target) for against, target in targets.items()]
+        rows = [self._comparison(figure, *comparison) for comparison in comparisons]
         self.rows += [{**common, **row} for row in rows]
         self._print(common, rows)
 
@@ -103,19 +103,27 @@ class Table:
     def _comparison(figure, subject, against, target):
         against = best(figure.figures, against, figure.better) if isinstance(against, tuple) else against
         value = ratio(figure.figures, subject, against)
-        return {"against": against, "ratio": digits(value), "target": target, "met": is_met(value, target)}
+        return {"subject": subject, "against": against, "ratio": digits(value), "target": target,
+                "met": is_met(value, target)}
 
     @staticmethod
     def _print(common, rows):
+        names = list(common["medians"])
+
         def line(what, values):
-            print(f"    {what:<12}" + "".join(f"  {name} {value:<9g}" for name, value in values.items()).rstrip())
+            print(f"    {what:<14}" + "".join(f"{text:>{max(len(name), 8) + 2}}" for name, text in zip(names, values)))
+
+        def numbers(values):
+            return ["-" if values.get(name) is None else f"{values[name]:g}" for name in names]
 
         print(f"{common['name']}{'' if common['steady'] else '   [unsteady: raw varied > 2x between rounds]'}")
-        line(common["unit"], common["medians"])
+        line("", names)
+        line(common["unit"], numbers(common["medians"]))
         if common["costs"]:
-            line(common["cost_unit"], {k: v for k, v in common["costs"].items() if v is not None})
+            line(common["cost_unit"], numbers(common["costs"]))
         for row in rows:
-            verdict = {True: "met", False: "missed", None: ""}[row["met"]]
+            verdict = {True: ": met", False: ": missed", None: ""}[row["met"]]
             value = "nothing" if row["ratio"] is None else f"{row['ratio']:g}"
-            print(f"    {value:>9} of {row['against']:<24} target {row['target']:<8} {verdict}".rstrip())
+            target = "" if row["target"] == "-" else f", target {row['target']}"
+            print(f"    {row['subject']}: {value} of {row['against']}{target}{verdict}")
         print(flush=True)

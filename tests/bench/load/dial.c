@@ -1,14 +1,8 @@
-/* Connections one after the other, in one or more processes; and connections that stay open. */
+/* Connections one after the other, and connections that stay open. */
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -16,10 +10,8 @@
 #include "lib/base/parse.h"
 #include "tests/bench/load/load.h"
 
-/* Shared with the workers, which are killed in the midst of a connection. */
-struct counts {
-    atomic_ulong done, failed;
-};
+/* All of `open` takes a second or two; a path that drops them ends it. */
+#define OPEN_SECONDS 60
 
 /* One connection. @return the fd, with the server's byte read; or -errno */
 static int dial(const struct sockaddr_in *to)
@@ -49,71 +41,14 @@ static bool is_refused(const struct sockaddr_in *to)
     return fd == -ECONNREFUSED;
 }
 
-static _Noreturn void work(const struct sockaddr_in *to, bool (*once)(const struct sockaddr_in *),
-                           struct counts *counts)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;)
-        atomic_fetch_add(once(to) ? &counts->done : &counts->failed, 1);
-}
-
-static int run_workers(const struct sockaddr_in *to, bool (*once)(const struct sockaddr_in *),
-                       uint32_t workers, uint32_t ms, struct counts *counts)
-{
-    pid_t pids[LOAD_WORKERS_MAX];
-    uint32_t started = 0;
-    int r = 0;
-
-    for (; started < workers && r == 0; started++) {
-        pids[started] = fork();
-        if (pids[started] == 0)
-            work(to, once, counts);
-        if (pids[started] < 0) {
-            r = -errno;
-            break;
-        }
-    }
-    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    if (r == 0)
-        nanosleep(&pause, NULL);
-    for (uint32_t i = 0; i < started; i++)
-        kill(pids[i], SIGKILL);
-    for (uint32_t i = 0; i < started; i++)
-        waitpid(pids[i], NULL, 0);
-    return r;
-}
-
-static int measure(char **argv, bool (*once)(const struct sockaddr_in *), struct err *err)
-{
-    struct sockaddr_in to;
-    uint32_t workers, ms;
-    int r;
-
-    if ((r = load_address(argv, &to, err)) < 0 ||
-        (r = parse_u32("workers", argv[2], 1, LOAD_WORKERS_MAX, &workers, err)) < 0 ||
-        (r = parse_u32("milliseconds", argv[3], 1, 600000, &ms, err)) < 0)
-        return r;
-    struct counts *counts =
-        mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (counts == MAP_FAILED)
-        return err_sys(err, errno, "mmap");
-    uint64_t start = load_now();
-    r = run_workers(&to, once, workers, ms, counts);
-    if (r < 0)
-        return err_sys(err, -r, "fork");
-    printf("{\"done\": %lu, \"failed\": %lu, \"seconds\": %.6f}\n", atomic_load(&counts->done),
-           atomic_load(&counts->failed), (double)(load_now() - start) / 1e9);
-    return 0;
-}
-
 int load_dial(char **argv, struct err *err)
 {
-    return measure(argv, succeeds, err);
+    return load_repeat(argv, succeeds, err);
 }
 
 int load_refused(char **argv, struct err *err)
 {
-    return measure(argv, is_refused, err);
+    return load_repeat(argv, is_refused, err);
 }
 
 int load_open(char **argv, struct err *err)
@@ -126,12 +61,14 @@ int load_open(char **argv, struct err *err)
     if ((r = load_address(argv, &to, err)) < 0 ||
         (r = parse_u32("count", argv[2], 1, 60000, &count, err)) < 0)
         return r;
+    alarm(OPEN_SECONDS);
     for (opened = 0; opened < count; opened++) {
         /* Kept: they close with the process. */
         r = dial(&to);
         if (r < 0)
             return err_sys(err, -r, "connection %u", opened);
     }
+    alarm(0);
     printf("{\"open\": %u}\n", opened);
     fflush(stdout);
     while (read(STDIN_FILENO, &byte, 1) > 0)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -28,6 +29,10 @@ int load_refused(char **argv, struct err *err);
 /** `open ADDRESS PORT COUNT`: opens connections to a hold, prints {"open": N}, keeps them until
  *  stdin ends. */
 int load_open(char **argv, struct err *err);
+/** `lookup ADDRESS PORT WORKERS MS`: as dial, lookups by DNS, which an answer answers. */
+int load_lookup(char **argv, struct err *err);
+/** `answer PORT`: a DNS server on loopback with one answer, for ever. */
+int load_answer(char **argv, struct err *err);
 /** `flood ADDRESS PORT MBITS SEGMENTS MS`: sends datagrams, SEGMENTS of them with one system call
  *  (UDP_SEGMENT) when that is more than 1; MBITS 0 is as fast as it goes.
  *  Prints {"sent": DATAGRAMS, "seconds": S}. */
@@ -36,6 +41,12 @@ int load_flood(char **argv, struct err *err);
  *  more, prints {"received": DATAGRAMS} and begins at 0 again. */
 int load_sink(char **argv, struct err *err);
 
+/** What load_repeat() repeats; @p to is where to. @return whether it went as it should */
+typedef bool load_once_fn(const struct sockaddr_in *to);
+
+/** Runs @p once again and again: the arguments are ADDRESS PORT WORKERS MS, each worker a process;
+ *  prints {"done": N, "failed": N, "seconds": S}. */
+int load_repeat(char **argv, load_once_fn *once, struct err *err);
 /** Reads "ADDRESS" "PORT". */
 int load_address(char **argv, struct sockaddr_in *ret, struct err *err);
 /** A socket of @p type bound to loopback and @p port. @return the fd, or -errno */

@@ -18,9 +18,9 @@ static const struct command {
     int arguments;
     int (*run)(char **argv, struct err *err);
 } COMMANDS[] = {
-    {"serve", 1, load_serve},     {"hold", 1, load_hold}, {"dial", 4, load_dial},
-    {"refused", 4, load_refused}, {"open", 3, load_open}, {"flood", 5, load_flood},
-    {"sink", 1, load_sink},
+    {"serve", 1, load_serve},     {"hold", 1, load_hold},     {"dial", 4, load_dial},
+    {"refused", 4, load_refused}, {"open", 3, load_open},     {"flood", 5, load_flood},
+    {"sink", 1, load_sink},       {"lookup", 4, load_lookup}, {"answer", 1, load_answer},
 };
 
 int load_address(char **argv, struct sockaddr_in *ret, struct err *err)
@@ -77,6 +77,7 @@ int main(int argc, char **argv)
             continue;
         return command->run(argv + 2, &err) < 0 ? cli_fail(&err, CLI_FAILED) : CLI_OK;
     }
-    cli_error("usage: load serve|hold|dial|refused|open|flood|sink ARGUMENTS (load.h has them)");
+    cli_error("usage: load serve|hold|dial|refused|open|lookup|answer|flood|sink ARGUMENTS (load.h "
+              "has them)");
     return CLI_USAGE;
 }

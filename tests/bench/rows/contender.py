@@ -1,6 +1,6 @@
 """Who takes part in the rows of the outbound path: the raw one, ours, and the peers of two versions.
 
-A contender has a name, the address at which its child finds the host's loopback, the words that run
+A contender has a name, the addresses at which its child finds the host's loopback and its resolver, the words that run
 something in the child, and the CPU seconds that its forwarder has used."""
 import os
 import shutil
@@ -12,7 +12,7 @@ from measure import SYSTEM_PATH
 from rows import memory
 
 PINNED = "cubic"
-# Of each peer all options but the MTU, the process to join behind them.
+# The options of each peer; mtu and pid are filled in.
 HELPERS = {
     "slirp4netns": ("--configure", "--mtu={mtu}", "{pid}", "tap0"),
     "pasta": ("-f", "-q", "-4", "--config-net", "-m", "{mtu}", "-a", "10.0.2.100", "-n", "24", "-g", "10.0.2.2",
@@ -42,7 +42,7 @@ def until(condition, what):
 
 class Raw:
     """The host's loopback, with nothing in between."""
-    name, address, how = "raw", "127.0.0.1", "on the host"
+    name, address, resolver, how = "raw", "127.0.0.1", "127.0.0.1", "on the host"
 
     @staticmethod
     def enter(*words):
@@ -58,7 +58,7 @@ class Raw:
 
 class Ours:
     """rootlesskit --net=gateway."""
-    name, address = "ours", "10.0.2.2"
+    name, address, resolver = "ours", "10.0.2.2", "10.0.2.3"
 
     def __init__(self, instance, mtu):
         self.instance = instance
@@ -79,6 +79,8 @@ class Helper:
 
     def __init__(self, name, program, kind, mtu):
         self.name = name
+        # pasta gives its guest the gateway's address where the host's resolver is on loopback.
+        self.resolver = "10.0.2.3" if kind == "slirp4netns" else self.address
         self.child = subprocess.Popen(["unshare", "--user", "--map-root-user", "--net", "sleep", "3600"])
         until(lambda: self._comm() == "sleep", "unshare")
         words = [program, *(word.format(mtu=mtu, pid=self.child.pid) for word in HELPERS[kind])]

@@ -1,10 +1,13 @@
 """rootlesskit: start-up, memory, traffic in. Measured as a user that root's part makes.
 
 Peers are Debian's rootlesskit and slirp4netns; PEERS=DIR takes newer binaries from DIR."""
+import ctypes
 import json
 import os
 import pwd
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +22,9 @@ USER = "rlbench"
 TUN = "/dev/net/tun"
 CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
 SECONDS = 2
+# Open files of a process: two a connection of the row that opens most. Debian's users may have as many.
+FILES = 524288
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def free_port():
@@ -75,6 +81,7 @@ class Server:
     """iperf3 -s, on the host or in an instance."""
 
     def __init__(self, port, instance=None):
+        self.port = port
         words = ["iperf3", "-s", "-p", str(port)]
         self.process = subprocess.Popen(instance.enter(*words) if instance else words,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -171,10 +178,32 @@ def heading():
         return f"host congestion control {f.read().strip()}"
 
 
-def run_as_user(words, extra):
+def raise_files():
+    """For us and all below; a root without CAP_SYS_RESOURCE has only what it was given."""
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+    except (ValueError, PermissionError):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def end_rest():
+    """Ends what a run that failed has left; as its subreaper we become the parent of all of it."""
+    def children():
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as f:
+            return list(map(int, f.read().split()))
+
+    while rest := children():
+        for pid in rest:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def run_as_user(words, extra, before=()):
     """Root's part: what must be set for the run, and put back after it.
 
-    words: the command that the user is to run; extra: his environment beside the usual."""
+    words: the command that the user is to run; extra: his environment beside the usual;
+    before: the words of root that start it."""
     subprocess.run(["userdel", "-r", USER], stderr=subprocess.DEVNULL, check=False)
     subprocess.run(["useradd", "-m", USER], check=True)
     tun_mode = os.stat(TUN).st_mode & 0o7777
@@ -183,17 +212,20 @@ def run_as_user(words, extra):
     entry = pwd.getpwnam(USER)
     runtime = tempfile.mkdtemp(prefix="rlbench-run-")
     ask = memory.serve_pss()
+    raise_files()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
         os.chown(runtime, entry.pw_uid, entry.pw_gid)
         os.chmod(TUN, 0o666)
         with open(CONGESTION, "w", encoding="ascii") as f:
             f.write("cubic")
         return subprocess.run(
-            ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "env", "-i",
+            [*before, "setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "env", "-i",
              f"HOME={entry.pw_dir}", f"USER={USER}", f"TMPDIR={runtime}", f"XDG_RUNTIME_DIR={runtime}",
              f"PATH={SYSTEM_PATH}", f"{memory.ASK}={ask}", *(f"{k}={v}" for k, v in extra.items()), *words],
             cwd="/", check=False, pass_fds=[ask]).returncode
     finally:
+        end_rest()
         with open(CONGESTION, "w", encoding="ascii") as f:
             f.write(congestion)
         os.chmod(TUN, tun_mode)
