@@ -18,7 +18,8 @@ from measure import SYSTEM_PATH, peer_path, rotate
 from rows import memory
 
 NAMES = ("startup", "memory", "published")
-USER = "rlbench"
+# The id is not one that a test's user gets: userdel refuses while anybody runs with it.
+USER, UID = "rlbench", 59998
 TUN = "/dev/net/tun"
 CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
 SECONDS = 2
@@ -205,7 +206,7 @@ def run_as_user(words, extra, before=()):
     words: the command that the user is to run; extra: his environment beside the usual;
     before: the words of root that start it."""
     subprocess.run(["userdel", "-r", USER], stderr=subprocess.DEVNULL, check=False)
-    subprocess.run(["useradd", "-m", USER], check=True)
+    subprocess.run(["useradd", "-m", "-u", str(UID), USER], check=True)
     tun_mode = os.stat(TUN).st_mode & 0o7777
     with open(CONGESTION, encoding="ascii") as f:
         congestion = f.read()
