@@ -16,9 +16,10 @@ from measure import SYSTEM_PATH, Figure, rotate
 from rows import contender, kit, load
 
 NAMES = ("outbound", "outbound-udp", "connrate", "refused", "dns", "growth")
+MTU = 65520
 # Flows, MTU, target against raw, against the best peer child -> host and host -> child.
-STREAMS = ((1, 1500, ">= 0.70", ">= 20", ">= 10"), (1, 65520, ">= 0.75", ">= 3.5", ">= 2.5"),
-           (4, 65520, ">= 0.65", ">= 2", ">= 2"), (8, 65520, ">= 0.65", ">= 2", ">= 2"))
+STREAMS = ((1, 1500, ">= 0.70", ">= 20", ">= 10"), (1, MTU, ">= 0.75", ">= 3.5", ">= 2.5"),
+           (4, MTU, ">= 0.65", ">= 2", ">= 2"), (8, MTU, ">= 0.65", ">= 2", ">= 2"))
 # Sender, datagrams a system call. The target is the same.
 SENDERS = {"plain sender": 1, "GSO sender": 40}
 DATAGRAM_BITS = 1400 * 8
@@ -152,11 +153,14 @@ class Rows:
         for name, program, _ in self.peers:
             print(f"# {name}: {contender.version(program)} ({program})")
 
-    def start(self, mtu=65520):
+    def makers(self, mtu):
+        """Of each contender by name what starts it."""
+        return {"raw": contender.Raw, "ours": lambda: contender.Ours(kit.Instance(self.ours, mtu), mtu),
+                **{peer[0]: lambda peer=peer: contender.Helper(*peer, mtu) for peer in self.peers}}
+
+    def start(self, mtu):
         """All contenders by name, running."""
-        started = [contender.Raw(), contender.Ours(kit.Instance(self.ours, mtu), mtu),
-                   *(contender.Helper(*peer, mtu) for peer in self.peers)]
-        return {one.name: one for one in started}
+        return {name: make() for name, make in self.makers(mtu).items()}
 
     def compare(self, name, unit, samples, commands, targets, cost_unit="CPU ms/GB"):
         """Adds the figure of samples; targets: against raw, against the best peer."""
@@ -188,7 +192,7 @@ class Rows:
 
     def outbound_udp(self):
         """Datagrams at a loss below MAX_LOSS."""
-        everybody, sink = self.start(), load.Service("sink", "udp")
+        everybody, sink = self.start(MTU), load.Service("sink", "udp")
         for sender, segments in SENDERS.items():
             samples = rotate({name: lambda one=one: lossless(one, sink, segments)
                               for name, one in everybody.items()}, self.rounds)
@@ -218,15 +222,22 @@ class Rows:
         self.rates("DNS lookups/s outbound", "lookup", lambda one: (one.resolver, 53), "-")
 
     def rates(self, name, subcommand, to, target):
-        """Both numbers of workers of a subcommand that counts; to: contender to its address and port."""
-        everybody = self.start()
+        """Both numbers of workers of a subcommand that counts; to: contender to its address and port.
+
+        Each is started anew: a peer that keeps a host's port for every lookup takes it from the others."""
         for workers in (1, 8):
-            samples = rotate({n: lambda one=one: rate(one, subcommand, *to(one), workers)
-                              for n, one in everybody.items()}, self.rounds)
-            self.compare(f"{name}, {workers} worker{'s' if workers > 1 else ''}", "1/s", samples,
-                         {n: f"{one.how}: load {subcommand} {' '.join(map(str, to(one)))} {workers} {RATE_MS}"
-                          for n, one in everybody.items()}, ("-", target), "CPU us each")
-        close(everybody)
+            commands = {}
+
+            def alone(make):
+                one = make()
+                commands[one.name] = f"{one.how}: load {subcommand} {' '.join(map(str, to(one)))} {workers} {RATE_MS}"
+                found = rate(one, subcommand, *to(one), workers)
+                one.close()
+                return found
+
+            samples = rotate({n: lambda make=make: alone(make) for n, make in self.makers(MTU).items()}, self.rounds)
+            self.compare(f"{name}, {workers} worker{'s' if workers > 1 else ''}", "1/s", samples, commands,
+                         ("-", target), "CPU us each")
 
     def growth(self):
         """Costs beside idle connections, each number in an instance of its own."""
@@ -240,7 +251,7 @@ class Rows:
 
     def costs(self, count):
         """CPU microseconds of a connection and milliseconds of a GB, beside count open ones."""
-        one = contender.Ours(kit.Instance(self.ours, 65520), 65520)
+        one = contender.Ours(kit.Instance(self.ours, MTU), MTU)
         held, served, server = load.Service("hold"), load.Service("serve"), kit.Server(kit.free_port())
         opened = load.Open(one, held.port, count)
         _, connection = rate(one, "dial", one.address, served.port, 1)
