@@ -24,8 +24,11 @@ def cpu_seconds(pid):
     """utime + stime of the process and all below it, but for the commands of the child."""
     ticks = 0
     for process in memory.family(pid):
-        with open(f"/proc/{process}/stat", encoding="ascii") as f:
-            head, _, rest = f.read().rpartition(")")
+        try:
+            with open(f"/proc/{process}/stat", encoding="ascii") as f:
+                head, _, rest = f.read().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
+            continue
         if not head.endswith("(sleep"):
             ticks += sum(map(int, rest.split()[11:13]))
     return ticks / os.sysconf("SC_CLK_TCK")

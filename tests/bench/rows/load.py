@@ -11,6 +11,11 @@ from rows.kit import free_port
 PROGRAM = "RLBENCH_LOAD"
 
 
+def program(build):
+    """Where a build folder has it."""
+    return os.path.join(os.path.abspath(build), "tests/bench/load")
+
+
 def words(*arguments):
     return [os.environ[PROGRAM], *map(str, arguments)]
 

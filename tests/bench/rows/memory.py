@@ -26,12 +26,15 @@ while True:
 
 
 def family(pid):
-    """The process and all below it."""
+    """The process and all below it; one that ends meanwhile has nobody."""
     found = [pid]
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
-            for child in f.read().split():
-                found += family(int(child))
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
+                for child in f.read().split():
+                    found += family(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        pass
     return found
 
 
