@@ -36,6 +36,7 @@ struct burst {
     unsigned first[BURST_MAX]; /* of out: which of the asked pieces its first part is */
     struct burst_refusal refusals[BURST_MAX];
     unsigned n_refusals;
+    struct burst_sent sent;
     unsigned char data[BURST_MAX][BURST_SIZE];
 };
 
@@ -263,9 +264,19 @@ static int send_one(int fd, const struct msghdr *like, struct iovec part, size_t
     }
 }
 
+static uint32_t datagrams_in(size_t len, size_t segment)
+{
+    return segment > 0 && len > 0 ? (uint32_t)((len + segment - 1) / segment) : 1;
+}
+
+static bool is_full(int code)
+{
+    return code == EAGAIN || code == ENOBUFS;
+}
+
 /* @return 0 or the first -errno; no more of it is sent then */
 static int send_segments(int fd, const struct msghdr *msg, struct iovec rest, size_t segment,
-                         size_t control_len)
+                         size_t control_len, struct burst_sent *sent)
 {
     int r;
     do {
@@ -273,6 +284,10 @@ static int send_segments(int fd, const struct msghdr *msg, struct iovec rest, si
         if (segment > 0 && part.iov_len > segment)
             part.iov_len = segment;
         r = send_one(fd, msg, part, control_len);
+        if (r == 0)
+            sent->bytes += part.iov_len;
+        else if (is_full(-r))
+            sent->lost += datagrams_in(rest.iov_len, segment);
         rest.iov_base = (char *)rest.iov_base + part.iov_len;
         rest.iov_len -= part.iov_len;
     } while (r == 0 && rest.iov_len > 0);
@@ -288,11 +303,19 @@ static void send_apart(struct burst *burst, int fd, unsigned i, const uint8_t *w
     size_t control_len =
         msg->msg_controllen - (segment > 0 ? CMSG_SPACE(sizeof(uint16_t)) : (size_t)0);
     for (size_t k = 0; k < msg->msg_iovlen; k++) {
-        int r = send_segments(fd, msg, msg->msg_iov[k], segment, control_len);
-        if (r < 0 && r != -EAGAIN && r != -ENOBUFS)
+        int r = send_segments(fd, msg, msg->msg_iov[k], segment, control_len, &burst->sent);
+        if (r < 0 && !is_full(-r))
             burst->refusals[burst->n_refusals++] =
                 (struct burst_refusal){.piece = which[burst->first[i] + k], .code = r};
     }
+}
+
+static void count_lost(struct burst *burst, unsigned i)
+{
+    const struct msghdr *msg = &burst->out[i].msg_hdr;
+    size_t segment = msg->msg_iovlen > 1 ? 0 : burst->segment[i];
+    for (size_t k = 0; k < msg->msg_iovlen; k++)
+        burst->sent.lost += datagrams_in(msg->msg_iov[k].iov_len, segment);
 }
 
 unsigned burst_send(struct burst *burst, int fd, const struct burst_route *route,
@@ -301,13 +324,16 @@ unsigned burst_send(struct burst *burst, int fd, const struct burst_route *route
     struct burst_route to = *route;
     unsigned n_out = fill(burst, &to, which, n), done = 0;
     burst->n_refusals = 0;
+    burst->sent = (struct burst_sent){0};
     while (done < n_out) {
         int r = sendmmsg(fd, burst->out + done, n_out - done, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (r > 0) {
-            done += (unsigned)r;
+        for (int i = 0; i < r; i++)
+            burst->sent.bytes += burst->out[done++].msg_len;
+        if (r > 0)
             continue;
-        }
-        if (errno != EAGAIN && errno != ENOBUFS)
+        if (is_full(errno))
+            count_lost(burst, done);
+        else
             send_apart(burst, fd, done, which);
         done++;
     }
@@ -317,4 +343,9 @@ unsigned burst_send(struct burst *burst, int fd, const struct burst_route *route
 const struct burst_refusal *burst_refusal(const struct burst *burst, unsigned i)
 {
     return &burst->refusals[i];
+}
+
+struct burst_sent burst_sent(const struct burst *burst)
+{
+    return burst->sent;
 }

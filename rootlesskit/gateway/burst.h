@@ -47,6 +47,12 @@ struct burst_refusal {
     int code; /**< -errno; -EMSGSIZE: nothing of it was sent */
 };
 
+/** What the last burst_send() came to. */
+struct burst_sent {
+    uint64_t bytes; /**< of payload, taken by the socket */
+    uint32_t lost;  /**< datagrams that it had no room for */
+};
+
 struct burst;
 
 /** A burst for as long as the process lives. @return NULL when there is no memory */
@@ -71,3 +77,4 @@ const struct burst_piece *burst_piece(const struct burst *burst, unsigned i);
 unsigned burst_send(struct burst *burst, int fd, const struct burst_route *route,
                     const uint8_t *which, unsigned n);
 const struct burst_refusal *burst_refusal(const struct burst *burst, unsigned i);
+struct burst_sent burst_sent(const struct burst *burst);

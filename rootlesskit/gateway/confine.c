@@ -87,6 +87,7 @@ static const int allowed[] = {
     SCMP_SYS(shutdown),
     SCMP_SYS(close),
     SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername), /* stats.c */
     SCMP_SYS(getsockopt),
     SCMP_SYS(setsockopt),
     SCMP_SYS(pipe2),

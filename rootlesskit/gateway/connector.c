@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/relay.h"
 #include "rootlesskit/gateway/source_ip.h"
@@ -53,10 +54,12 @@ static void join_plainly(struct connector *connector, int take_sock,
                          const struct sockaddr_storage *to, uint32_t owner)
 {
     int fd = dial(to, SOCK_STREAM, true);
-    if (fd < 0)
+    if (fd < 0) {
+        stats_failed(&connector->worker->stats, STATS_PUBLISHED, -fd);
         relay_reset(take_sock); /* nobody there: the client sees a refusal */
-    else
-        (void)relay_join_connecting(connector->worker, take_sock, fd, owner);
+        return;
+    }
+    (void)relay_join_connecting(connector->worker, take_sock, fd, owner);
 }
 
 static void give_up(struct connector_attempt *attempt, bool plainly)
@@ -79,6 +82,8 @@ static void on_connected(struct loop_source *source, uint32_t events)
     if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
         code = errno;
     if (code != 0) {
+        if (code == ECONNREFUSED)
+            stats_failed(&attempt->connector->worker->stats, STATS_PUBLISHED, code);
         give_up(attempt, code != ECONNREFUSED);
         return;
     }
@@ -211,8 +216,10 @@ static bool join_as_client(struct connector *connector, int sock,
     if ((r == -EALREADY || r == -EINPROGRESS) && wait_for(connector, sock, fd, to, owner))
         return true;
     fd_close(fd);
-    if (r == -ECONNREFUSED)
+    if (r == -ECONNREFUSED) {
+        stats_failed(&connector->worker->stats, STATS_PUBLISHED, ECONNREFUSED);
         relay_reset(sock);
+    }
     return r == -ECONNREFUSED;
 }
 
@@ -232,10 +239,30 @@ void connector_end_all(struct connector *connector, uint32_t owner)
     }
 }
 
+static void put_attempts(struct stats_source *source, struct stats_sink *sink)
+{
+    const struct connector *connector = loop_owner(source, struct connector, stats);
+    int64_t now = clock_ms();
+    for (uint32_t i = 0; i < connector->used; i++) {
+        const struct connector_attempt *attempt = &connector->attempts[i];
+        struct stats_record record = {
+            .direction = STATS_PUBLISHED, .state = STATS_CONNECTING, .port_id = attempt->owner};
+        if (attempt->client_fd < 0)
+            continue;
+        record.age_s = (uint32_t)((now + CONNECTOR_WAIT_MS - attempt->deadline) / 1000);
+        record.idle_s = record.age_s;
+        record.child_port = address_of_socket(&attempt->to, &record.child);
+        stats_address_of(attempt->client_fd, true, &record.remote, &record.remote_port);
+        stats_put(sink, &record);
+    }
+}
+
 int connector_init(struct connector *connector, struct worker *worker, bool as_client,
                    struct err *err)
 {
-    *connector = (struct connector){.worker = worker, .timer.fn = on_tick, .as_client = as_client};
+    *connector = (struct connector){
+        .worker = worker, .timer.fn = on_tick, .as_client = as_client, .stats.put = put_attempts};
+    stats_join(&worker->stats, &connector->stats);
     connector->attempts = worker_reserve(CONNECTOR_ATTEMPTS * sizeof *connector->attempts);
     return connector->attempts ? 0 : err_set(err, ENOMEM, "no memory for connections");
 }

@@ -29,6 +29,7 @@ struct connector {
     struct connector_attempt *attempts; /**< CONNECTOR_ATTEMPTS, touched only when used */
     struct connector_attempt *free;
     uint32_t used; /**< ever used: [0, used) */
+    struct stats_source stats;
 };
 
 /** @param as_client  source_ip_set_up() succeeded in the calling thread's namespace */

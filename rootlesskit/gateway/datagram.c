@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/dial.h"
 
@@ -26,7 +27,9 @@ struct datagram_flow {
     struct datagram_flow *next; /* in its bucket, or among the free */
     struct datagram_flow *newer, *older;
     struct key key;
+    uint64_t bytes[STATS_WAYS];
     int64_t used_ms;
+    uint32_t opened_s;
     int fd; /* connected to the port's target */
 };
 
@@ -75,6 +78,14 @@ static struct burst_route route_of(const struct datagram_flow *flow)
     return route;
 }
 
+static void count_sent(struct datagram_flow *flow, enum stats_way way, struct burst_sent sent)
+{
+    struct stats *stats = &flow->port->datagrams->worker->stats;
+    flow->bytes[way] += sent.bytes;
+    stats->counters.bytes[STATS_UDP][STATS_PUBLISHED][way] += sent.bytes;
+    stats_dropped(stats, STATS_PUBLISHED, ENOBUFS, sent.lost);
+}
+
 static void unlink_used(struct datagrams *all, struct datagram_flow *flow)
 {
     *(flow->newer ? &flow->newer->older : &all->newest) = flow->older;
@@ -108,6 +119,7 @@ static void release(struct datagram_flow *flow)
     *place = flow->next;
     unlink_used(all, flow);
     loop_del(&all->worker->loop, &flow->source);
+    all->worker->stats.counters.closed[STATS_UDP][STATS_PUBLISHED]++;
     flow->fd = fd_close(flow->fd);
     flow->next = all->free;
     all->free = flow;
@@ -179,6 +191,9 @@ static struct datagram_flow *make(struct datagram_port *port, const struct key *
     flow->port = port;
     flow->key = *key;
     flow->fd = fd;
+    flow->opened_s = stats_now_s();
+    flow->bytes[STATS_SENT] = flow->bytes[STATS_RECEIVED] = 0;
+    all->worker->stats.counters.opened[STATS_UDP][STATS_PUBLISHED]++;
     flow->next = *bucket;
     *bucket = flow;
     link_newest(all, flow);
@@ -193,13 +208,16 @@ static void on_answers(struct loop_source *source, uint32_t events)
     struct burst *burst = flow->port->datagrams->burst;
     uint8_t which[BURST_MAX];
     int n = burst_receive(burst, flow->fd);
+    if (n < 0 && n != -EAGAIN) /* nobody listens there (ICMP): he may come back */
+        stats_dropped(&flow->port->datagrams->worker->stats, STATS_PUBLISHED, -n, 1);
     if (n <= 0)
-        return; /* nobody listens there (ICMP): he may come back */
+        return;
     for (int i = 0; i < n; i++)
         which[i] = (uint8_t)i;
     struct burst_route route = route_of(flow);
     touch(flow);
-    burst_send(burst, flow->port->fd, &route, which, (unsigned)n);
+    (void)burst_send(burst, flow->port->fd, &route, which, (unsigned)n);
+    count_sent(flow, STATS_SENT, burst_sent(burst));
 }
 
 /* Sends on all the pieces of the client of piece i. @return them as bits */
@@ -218,10 +236,13 @@ static uint32_t pass_on(struct datagram_port *port, const struct key *keys, unsi
     struct datagram_flow *flow = find(port, &keys[i]);
     if (!flow)
         flow = make(port, &keys[i]);
-    if (!flow)
+    if (!flow) {
+        stats_dropped(&port->datagrams->worker->stats, STATS_PUBLISHED, ENOBUFS, n_which);
         return bits;
+    }
     touch(flow);
-    burst_send(port->datagrams->burst, flow->fd, &connected, which, n_which);
+    (void)burst_send(port->datagrams->burst, flow->fd, &connected, which, n_which);
+    count_sent(flow, STATS_RECEIVED, burst_sent(port->datagrams->burst));
     return bits;
 }
 
@@ -249,9 +270,32 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
         worker_timer_stop(timer);
 }
 
+static void put_flows(struct stats_source *source, struct stats_sink *sink)
+{
+    const struct datagrams *all = loop_owner(source, struct datagrams, stats);
+    int64_t now_ms = clock_ms();
+    for (const struct datagram_flow *flow = all->newest; flow; flow = flow->older) {
+        struct stats_record record = {
+            .proto = STATS_UDP,
+            .direction = STATS_PUBLISHED,
+            .state = STATS_OPEN,
+            .port_id = flow->port->id,
+            .remote = flow->key.client,
+            .remote_port = ntohs((in_port_t)flow->key.port),
+            .bytes = {flow->bytes[STATS_SENT], flow->bytes[STATS_RECEIVED]},
+            .age_s = stats_now_s() - flow->opened_s,
+            .idle_s = (uint32_t)((now_ms - flow->used_ms) / 1000),
+        };
+        record.child_port = address_of_socket(&flow->port->target, &record.child);
+        stats_put(sink, &record);
+    }
+}
+
 int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct err *err)
 {
-    *datagrams = (struct datagrams){.worker = worker, .timer.fn = on_tick, .burst = burst_new()};
+    *datagrams = (struct datagrams){
+        .worker = worker, .timer.fn = on_tick, .burst = burst_new(), .stats.put = put_flows};
+    stats_join(&worker->stats, &datagrams->stats);
     datagrams->flows = worker_reserve(DATAGRAM_FLOWS * sizeof *datagrams->flows);
     datagrams->buckets = worker_reserve(DATAGRAM_BUCKETS * sizeof(struct datagram_flow *));
     if (!datagrams->burst || !datagrams->flows || !datagrams->buckets)
@@ -261,11 +305,11 @@ int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct er
     return 0;
 }
 
-int datagram_open(struct datagrams *datagrams, struct datagram_port *port, int fd,
+int datagram_open(struct datagrams *datagrams, struct datagram_port *port, uint32_t id, int fd,
                   const struct sockaddr_storage *target)
 {
     socklen_t len = sizeof port->family;
-    *port = (struct datagram_port){.datagrams = datagrams, .target = *target, .fd = fd};
+    *port = (struct datagram_port){.datagrams = datagrams, .target = *target, .fd = fd, .id = id};
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &port->family, &len) < 0)
         return -errno;
     burst_prepare(fd);

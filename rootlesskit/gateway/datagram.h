@@ -34,6 +34,7 @@ struct datagrams {
     struct datagram_flow *newest, *oldest; /**< by last use */
     uint32_t used;                         /**< ever used: [0, used) */
     uint32_t seed;                         /**< of the hash: strangers choose the keys */
+    struct stats_source stats;
 };
 
 struct datagram_port {
@@ -42,12 +43,14 @@ struct datagram_port {
     struct sockaddr_storage target;
     int fd;
     int family; /**< of the socket */
+    uint32_t id;
 };
 
 /** Prepares the calling thread's flows; it makes their sockets in its network namespace. */
 int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct err *err);
-/** Begins to serve @p fd (borrowed), a bound, non-blocking UDP socket. @return 0 or -errno */
-int datagram_open(struct datagrams *datagrams, struct datagram_port *port, int fd,
+/** Begins to serve @p fd (borrowed), a bound, non-blocking UDP socket, as port @p id.
+ *  @return 0 or -errno */
+int datagram_open(struct datagrams *datagrams, struct datagram_port *port, uint32_t id, int fd,
                   const struct sockaddr_storage *target);
 /** Ends the port's flows and leaves the loop; the fd stays the caller's. */
 void datagram_close(struct datagram_port *port);

@@ -125,6 +125,7 @@ static void reply(struct dns_query *query, const void *data, size_t len)
 /* The query itself comes back, marked as a failed response. */
 static void reply_failure(struct dns_query *query, uint8_t rcode)
 {
+    query->front->dns->worker->stats.counters.dns_failures++;
     query->data[2] |= FLAG_RESPONSE;
     query->data[3] = (uint8_t)((query->data[3] & ~RCODE_MASK) | rcode);
     reply(query, query->data, query->len);
@@ -139,6 +140,7 @@ static void ask_next(struct dns_query *query)
     const struct sockaddr_storage *to;
     while ((to = take_turn(dns, &query->turn))) {
         hang_up(query);
+        dns->worker->stats.counters.dns_retries += query->turn.tried > 1;
         query->fd = dial(to, SOCK_DGRAM, false);
         if (query->fd >= 0 && send(query->fd, query->data, query->len, MSG_NOSIGNAL) >= 0 &&
             loop_add(&dns->worker->loop, &query->source, query->fd, EPOLLIN, on_answer) == 0)
@@ -179,6 +181,7 @@ static void begin_query(struct dns_query *query)
 {
     struct dns *dns = query->front->dns;
     query->turn = first_turn();
+    dns->worker->stats.counters.dns_queries++;
     worker_timer_start(dns->worker, &dns->timer);
     if (query->front->refused)
         reply_failure(query, RCODE_REFUSED);
@@ -194,7 +197,8 @@ static void on_query(struct loop_source *source, uint32_t events)
         struct dns_query *query = alloc_query(front);
         uint8_t drain[1];
         if (!query) {
-            (void)recv(source->fd, drain, sizeof drain, MSG_DONTWAIT);
+            if (recv(source->fd, drain, sizeof drain, MSG_DONTWAIT) >= 0)
+                stats_dropped(&front->dns->worker->stats, STATS_OUTBOUND, ENOBUFS, 1);
             return;
         }
         socklen_t len = sizeof query->client;
@@ -258,6 +262,7 @@ static void call_next(struct dns_call *call)
     }
     loop_del(&dns->worker->loop, &call->source);
     fd_close(call->fd);
+    stats_failed(&dns->worker->stats, STATS_OUTBOUND, ECONNREFUSED);
     relay_reset(call->client_fd);
     release_call(call);
 }

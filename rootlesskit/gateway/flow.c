@@ -76,6 +76,7 @@ static struct flow *alloc(struct flows *flows, const struct packet_tuple *tuple)
     flow->fd = -EBADF;
     flow->next = *bucket;
     *bucket = flow;
+    flows->worker->stats.counters.held++;
     return flow;
 }
 
@@ -96,6 +97,7 @@ static void release(struct flow *flow)
     loop_del(&flows->worker->loop, &flow->source);
     flow->fd = fd_close(flow->fd);
     flow->state = FLOW_FREE;
+    flows->worker->stats.counters.held--;
     flow->grave.free_fn = give_back;
     loop_bury(&flows->worker->loop, &flow->grave);
 }
@@ -116,6 +118,7 @@ static void answer_failure(struct flows *flows, const struct flow *flow, int cod
     const struct packet syn = {.kind = PACKET_SYN, .tuple = flow->tuple, .seq = flow->seq};
     uint8_t reset[PACKET_RESET_MAX];
     int reason = icmp_reason_of(code);
+    stats_failed(&flows->worker->stats, STATS_OUTBOUND, code);
     if (code == ECONNREFUSED || code == ECONNRESET)
         (void)!write(flows->tun_fd, reset, packet_make_reset(&syn, reset));
     else if (reason >= 0) /* a timeout is silence, a shortage of ours a lost packet */
@@ -170,6 +173,7 @@ static void evict(struct flows *flows)
     for (uint32_t i = 0; i < flows->max; i++) {
         struct flow *flow = &flows->table[flows->evict_next++ % flows->max];
         if (flow->state == FLOW_CONNECTING) {
+            stats_failed(&flows->worker->stats, STATS_OUTBOUND, ENOBUFS);
             release(flow);
             return;
         }
@@ -275,10 +279,13 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
         struct flow *flow = &flows->table[i];
         if (flow->state == FLOW_FREE)
             continue;
-        if (flow->deadline <= now_ms)
-            release(flow);
-        else
+        if (flow->deadline > now_ms) {
             waiting = true;
+            continue;
+        }
+        stats_failed(&flows->worker->stats, STATS_OUTBOUND,
+                     flow->state == FLOW_CONNECTING ? ETIMEDOUT : ECONNABORTED);
+        release(flow);
     }
     if (!waiting)
         worker_timer_stop(timer);
@@ -293,6 +300,29 @@ static uint32_t max_flows(void)
     return limit.rlim_cur < 8 ? 1 : (uint32_t)(limit.rlim_cur / 4);
 }
 
+static void put_held(struct stats_source *source, struct stats_sink *sink)
+{
+    const struct flows *flows = loop_owner(source, struct flows, stats);
+    int64_t now = clock_ms();
+    for (uint32_t i = 0; i < flows->used; i++) {
+        const struct flow *flow = &flows->table[i];
+        if (flow->state == FLOW_FREE)
+            continue;
+        int64_t limit = flow->state == FLOW_CONNECTING ? FLOW_CONNECT_MS : FLOW_ACCEPT_MS;
+        uint32_t age_s = (uint32_t)((now + limit - flow->deadline) / 1000);
+        struct stats_record record = {
+            .state = STATS_HELD,
+            .child = flow->tuple.source,
+            .child_port = flow->tuple.source_port,
+            .remote = flow->tuple.dest,
+            .remote_port = flow->tuple.dest_port,
+            .age_s = age_s,
+            .idle_s = age_s,
+        };
+        stats_put(sink, &record);
+    }
+}
+
 int flows_init(struct flows *flows, struct worker *worker, const struct policy *policy,
                const struct place_gateway *place, struct err *err)
 {
@@ -301,7 +331,9 @@ int flows_init(struct flows *flows, struct worker *worker, const struct policy *
                             .icmp = place->icmp,
                             .tun_fd = place->tun_fd,
                             .max = max_flows(),
-                            .timer.fn = on_tick};
+                            .timer.fn = on_tick,
+                            .stats.put = put_held};
+    stats_join(&worker->stats, &flows->stats);
     flows->table = worker_reserve(FLOWS_MAX * sizeof(struct flow));
     if (!flows->table)
         return err_set(err, ENOMEM, "no memory for connections");

@@ -48,6 +48,7 @@ struct flows {
     struct flow *table; /**< FLOWS_MAX of them, touched only when used */
     uint32_t max;       /**< of them taken: no more than leaves fds for what is connected */
     struct flow *free;
+    struct stats_source stats;
     uint32_t used;       /**< ever used: [0, used) */
     uint32_t evict_next; /**< whose turn it is to make room */
     struct flow *buckets[FLOW_BUCKETS];

@@ -8,6 +8,7 @@
 #include "rootlesskit/gateway/gateway.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -30,7 +31,11 @@
 #include "rootlesskit/gateway/place.h"
 #include "rootlesskit/gateway/publish.h"
 #include "rootlesskit/gateway/source_ip.h"
+#include "rootlesskit/gateway/stats.h"
 #include "rootlesskit/gateway/worker.h"
+
+/* The main one, that of published ports, that of outbound datagrams. */
+#define WORKERS_MAX 3
 
 struct gateway {
     const struct gateway_config *config;
@@ -40,6 +45,7 @@ struct gateway {
     struct outbound outbound;
     struct loop_source control;
     struct place_gateway place;
+    uint32_t fds_max; /**< RLIMIT_NOFILE */
     struct policy policy;
 
     struct publish publish;
@@ -63,7 +69,7 @@ static void answer(struct gateway *gateway, uint32_t op, uint32_t id, int code, 
         loop_stop(&gateway->worker.loop);
 }
 
-static int join(const struct gateway_config *config, struct err *err)
+static int join(const struct gateway_config *config, uint32_t *ret_fds_max, struct err *err)
 {
     pid_t parent = getppid();
     if (setns(config->userns_fd, CLONE_NEWUSER) < 0)
@@ -77,6 +83,7 @@ static int join(const struct gateway_config *config, struct err *err)
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
+        *ret_fds_max = limit.rlim_max < UINT32_MAX ? (uint32_t)limit.rlim_max : UINT32_MAX;
     }
     return 0;
 }
@@ -148,6 +155,51 @@ static void remove_port(struct gateway *gateway, const struct gateway_request *r
     answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
 }
 
+static void answer_code(struct gateway *gateway, const struct gateway_request *request, int r)
+{
+    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
+}
+
+/* @return how many: ours first, as stats.h wants it */
+static size_t workers_of(struct gateway *gateway, struct worker *ret[WORKERS_MAX])
+{
+    size_t n = 0;
+    ret[n++] = &gateway->worker;
+    if (gateway->config->ports)
+        ret[n++] = &gateway->publish.worker;
+    if (gateway->config->network)
+        ret[n++] = &gateway->outbound.worker;
+    return n;
+}
+
+static void write_flows(struct gateway *gateway, const struct gateway_request *request, int fd)
+{
+    struct worker *workers[WORKERS_MAX];
+    size_t n = workers_of(gateway, workers);
+    answer_code(gateway, request, stats_write_flows(workers, n, fd));
+}
+
+static uint32_t count_fds(uint32_t bound)
+{
+    uint32_t n = 0;
+    for (uint32_t fd = 0; fd < bound; fd++)
+        n += fcntl((int)fd, F_GETFD) >= 0;
+    return n;
+}
+
+static void write_totals(struct gateway *gateway, const struct gateway_request *request, int fd)
+{
+    struct worker *workers[WORKERS_MAX];
+    size_t n = workers_of(gateway, workers);
+    struct stats_totals totals = {
+        .fds = count_fds(request->fd_bound),
+        .fds_max = gateway->fds_max,
+        .flows_max = WORKER_RELAYS,
+        .held_max = FLOWS_MAX,
+    };
+    answer_code(gateway, request, stats_write_totals(workers, n, &totals, fd));
+}
+
 static void on_request(struct loop_source *source, uint32_t events)
 {
     (void)events;
@@ -174,6 +226,14 @@ static void on_request(struct loop_source *source, uint32_t events)
         fd_close(first);
         dns_set_resolvers(&gateway->dns, &request.resolvers);
         answer(gateway, request.op, request.id, 0, "");
+        return;
+    case GATEWAY_FLOWS:
+        write_flows(gateway, &request, first);
+        fd_close(first);
+        return;
+    case GATEWAY_TOTALS:
+        write_totals(gateway, &request, first);
+        fd_close(first);
         return;
     case GATEWAY_READY:
         break;
@@ -220,7 +280,7 @@ static int watch(struct gateway *gateway, struct err *err)
 static int set_up(struct gateway *gateway, struct err *err)
 {
     const struct gateway_config *config = gateway->config;
-    int r = join(config, err);
+    int r = join(config, &gateway->fds_max, err);
     if (r >= 0)
         r = worker_init(&gateway->worker, err);
     if (r >= 0 && config->network)

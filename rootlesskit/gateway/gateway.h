@@ -47,6 +47,8 @@ enum gateway_op {
     GATEWAY_READY = 1,
     GATEWAY_PORT_ADD,    /**< one fd beside: a listening TCP or a bound UDP socket; target = in C */
     GATEWAY_PORT_REMOVE, /**< closes the listener and its connections, then replies */
+    GATEWAY_FLOWS,       /**< a memory file beside: gets a struct stats_record (stats.h) a flow */
+    GATEWAY_TOTALS,      /**< a memory file beside: gets one struct stats_totals */
     GATEWAY_RESOLVERS,   /**< the host's DNS servers as they are now; may be none */
 };
 
@@ -65,6 +67,7 @@ struct gateway_request {
     uint32_t id;                    /**< PORT_*: the port's id */
     struct sockaddr_storage target; /**< PORT_ADD: IPv4 or IPv6 address and port in C */
     struct gateway_resolvers resolvers;
+    uint32_t fd_bound; /**< TOTALS: no fd of ours is as high; 0 = not known */
 };
 
 struct gateway_reply {

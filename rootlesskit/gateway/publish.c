@@ -47,7 +47,8 @@ static int open_port(struct publish_port *port)
     if (getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &port->type, &len) < 0)
         return -errno;
     if (port->type == SOCK_DGRAM)
-        return datagram_open(&port->publish->datagrams, &port->datagram, port->fd, &port->target);
+        return datagram_open(&port->publish->datagrams, &port->datagram, port->id, port->fd,
+                             &port->target);
     return listen_on(port);
 }
 

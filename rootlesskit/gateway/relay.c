@@ -65,8 +65,29 @@ static void give_back(struct loop_grave *grave)
     relay->worker->free_relays = relay;
 }
 
+static enum stats_direction direction_of(const struct relay *relay)
+{
+    return relay->owner ? STATS_PUBLISHED : STATS_OUTBOUND;
+}
+
+static void count_opened(struct relay *relay)
+{
+    relay->worker->stats.counters.opened[STATS_TCP][direction_of(relay)]++;
+}
+
+static void count_moved(struct relay *relay, int w, size_t moved)
+{
+    enum stats_direction direction = direction_of(relay);
+    enum stats_way way = (w == 1) == (direction == STATS_PUBLISHED) ? STATS_SENT : STATS_RECEIVED;
+    relay->way[w].bytes += moved;
+    relay->worker->stats.counters.bytes[STATS_TCP][direction][way] += moved;
+    relay->used_s = stats_now_s();
+}
+
 static void drop(struct relay *relay, bool reset)
 {
+    if (!relay->connecting)
+        relay->worker->stats.counters.closed[STATS_TCP][direction_of(relay)]++;
     for (int i = 0; i < 2; i++) {
         struct relay_way *way = &relay->way[i];
         if (way->pipe.in >= 0 && way->in_pipe == 0) {
@@ -208,6 +229,8 @@ static bool pump(struct relay *relay, int w)
         step = way->in_pipe > 0 || way->full_reads >= RELAY_BULK ? bulk_step(relay, w, &moved)
                                                                  : copy_step(relay, w, &moved);
     }
+    if (moved > 0)
+        count_moved(relay, w, moved);
     if (step == STEP_ERROR)
         return false;
     way->blocked = step == STEP_BLOCKED;
@@ -246,9 +269,14 @@ static bool finish_connect(struct relay *relay)
 {
     int code = 0;
     socklen_t len = sizeof code;
-    if (getsockopt(relay->end[1].fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0 || code != 0)
+    if (getsockopt(relay->end[1].fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
+        code = errno;
+    if (code != 0) {
+        stats_failed(&relay->worker->stats, direction_of(relay), code);
         return false;
+    }
     relay->connecting = false;
+    count_opened(relay);
     return true;
 }
 
@@ -276,8 +304,8 @@ static bool hang_up(struct relay *relay, int i)
 static void on_end(struct relay *relay, int i, uint32_t events)
 {
     /* While connecting, the client's end asks for nothing: only its own failure is reported. */
-    bool ok = !(events & EPOLLERR) && (!relay->connecting || (i == 1 && finish_connect(relay))) &&
-              pump_both(relay, i, events);
+    bool ok = relay->connecting ? i == 1 && finish_connect(relay) : !(events & EPOLLERR);
+    ok = ok && pump_both(relay, i, events);
     if (ok && relay->way[0].closed && relay->way[1].closed) {
         drop(relay, false);
         return;
@@ -304,6 +332,7 @@ static int join(struct worker *worker, int fd_a, int fd_b, uint32_t owner, bool 
 {
     struct relay *relay = alloc(worker);
     if (!relay) {
+        stats_failed(&worker->stats, owner ? STATS_PUBLISHED : STATS_OUTBOUND, ENOBUFS);
         relay_reset(fd_a);
         relay_reset(fd_b);
         return -ENOBUFS;
@@ -311,6 +340,9 @@ static int join(struct worker *worker, int fd_a, int fd_b, uint32_t owner, bool 
     relay->owner = owner;
     relay->connecting = connecting;
     relay->open = true;
+    relay->opened_s = relay->used_s = stats_now_s();
+    if (!connecting)
+        count_opened(relay);
     relay->end[0].fd = fd_a;
     relay->end[1].fd = fd_b;
     int r = 0;

@@ -15,6 +15,7 @@
 struct relay_way {
     struct worker_pipe pipe; /**< in = -1: none held */
     uint32_t in_pipe;        /**< bytes waiting in it */
+    uint64_t bytes;          /**< passed on so far */
     uint8_t full_reads;      /**< in a row: at RELAY_BULK the way takes a pipe */
     bool ended;              /**< the source sent its FIN */
     bool closed;             /**< and we passed it on */
@@ -34,8 +35,9 @@ struct relay {
     struct worker *worker;
     struct relay *next_free;
     struct loop_grave grave;
-    uint32_t owner;  /**< port id, or 0 */
-    bool connecting; /**< end[1] is not connected yet */
+    uint32_t owner;            /**< port id, or 0 */
+    uint32_t opened_s, used_s; /**< stats_now_s() */
+    bool connecting;           /**< end[1] is not connected yet */
     bool open;
 };
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/base/loop.h"
+#include "rootlesskit/gateway/stats.h"
 
 struct err;
 struct relay;
@@ -48,6 +49,7 @@ struct worker {
     struct loop_source clock;
     struct worker_timer *timers;
     bool ticking;
+    struct stats stats;
 };
 
 /** Zeroed memory for a table that lives as long as the process; a page of it exists once touched.
