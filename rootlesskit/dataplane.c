@@ -8,8 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/file.h"
 #include "lib/base/msg.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
@@ -187,6 +189,48 @@ int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolv
 {
     struct gateway_request request = {.op = GATEWAY_RESOLVERS, .resolvers = *resolvers};
     return call(plane, &request, -1, err);
+}
+
+static int check_running(const struct dataplane *plane, struct err *err)
+{
+    return plane->pid > 0 ? 0
+                          : err_set(err, ENOTSUP,
+                                    "nothing is relayed here: neither --net=gateway nor "
+                                    "--port-driver=builtin is in use");
+}
+
+int dataplane_write_flows(struct dataplane *plane, int fd, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_FLOWS};
+    int r = check_running(plane, err);
+    return r < 0 ? r : call(plane, &request, fd, err);
+}
+
+/* The number behind "NAME:" in /proc/PID/status; 0 when it is not there. */
+static uint64_t status_number(const char *status, const char *name)
+{
+    const char *found = strstr(status, name);
+    struct cursor cursor = cursor_of(found ? found + strlen(name) : "");
+    uint64_t number = 0;
+    while (cursor_char(&cursor, ' ') || cursor_char(&cursor, '\t'))
+        ;
+    (void)cursor_u64(&cursor, 10, UINT32_MAX, &number);
+    return number;
+}
+
+int dataplane_write_totals(struct dataplane *plane, int fd, uint64_t *ret_resident, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_TOTALS};
+    char path[32], status[8192];
+    int r = check_running(plane, err);
+    if (r < 0)
+        return r;
+    (void)str_format(path, sizeof path, "/proc/%d/status", (int)plane->pid);
+    if (file_read_into(AT_FDCWD, path, status, sizeof status, NULL) < 0)
+        status[0] = '\0';
+    request.fd_bound = (uint32_t)status_number(status, "\nFDSize:");
+    *ret_resident = status_number(status, "\nVmRSS:") * 1024;
+    return call(plane, &request, fd, err);
 }
 
 void dataplane_stop(struct dataplane *plane)

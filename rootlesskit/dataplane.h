@@ -43,4 +43,11 @@ int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err);
 int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolvers *resolvers,
                             struct err *err);
+/** Has it write its flows to @p fd (borrowed), a memory file: a struct stats_record each
+ *  (gateway/stats.h). @return 0; -ENOTSUP when there is no data plane; -errno */
+int dataplane_write_flows(struct dataplane *plane, int fd, struct err *err);
+/** The same with its counters, one struct stats_totals.
+ *  @param ret_resident  its memory, bytes; 0 = not known */
+int dataplane_write_totals(struct dataplane *plane, int fd, uint64_t *ret_resident,
+                           struct err *err);
 void dataplane_stop(struct dataplane *plane);

@@ -59,7 +59,8 @@ static void fill_info(const struct endpoint *endpoint, struct control_info *info
                        endpoint->ports->plane->source_ip);
 }
 
-static int answer(struct endpoint *endpoint, const struct control_request *request,
+/* @param fd  what came beside the request, or < 0 */
+static int answer(struct endpoint *endpoint, const struct control_request *request, int fd,
                   struct control_reply *reply, struct err *err)
 {
     const struct port *port;
@@ -81,6 +82,11 @@ static int answer(struct endpoint *endpoint, const struct control_request *reque
         return ports_add(endpoint->ports, &reply->spec, &reply->id, err);
     case CONTROL_REMOVE:
         return ports_remove(endpoint->ports, request->id, err);
+    case CONTROL_FLOWS:
+        return dataplane_write_flows(endpoint->ports->plane, fd, err);
+    case CONTROL_TOTALS:
+        reply->n_ports = endpoint->ports->n;
+        return dataplane_write_totals(endpoint->ports->plane, fd, &reply->resident, err);
     }
     return err_set(err, EPROTO, "unknown request %u", request->op);
 }
@@ -96,13 +102,17 @@ static void on_request(struct loop_source *source, uint32_t events)
     (void)events;
     struct endpoint *endpoint = loop_owner(source, struct endpoint, control);
     struct control_request request;
-    if (msg_recv(source->fd, &request, sizeof request, NULL, NULL) <= 0) {
+    int fds[MSG_FDS_MAX];
+    size_t n_fds = 0;
+    if (msg_recv(source->fd, &request, sizeof request, fds, &n_fds) <= 0) {
         close_control(endpoint);
         return;
     }
     struct err err = {0};
     struct control_reply reply = {.op = request.op};
-    reply.code = answer(endpoint, &request, &reply, &err);
+    reply.code = answer(endpoint, &request, n_fds > 0 ? fds[0] : -EBADF, &reply, &err);
+    for (size_t i = 0; i < n_fds; i++)
+        fd_close(fds[i]);
     (void)str_copy(reply.message, sizeof reply.message, err.msg);
     if (msg_send(source->fd, &reply, sizeof reply, NULL, 0) < 0)
         close_control(endpoint);

@@ -24,6 +24,10 @@ enum control_op {
                    */
     CONTROL_ADD,  /**< spec; reply: id and spec as kept */
     CONTROL_REMOVE, /**< id */
+    CONTROL_FLOWS,  /**< beside it a memory file, which gets a struct stats_record a flow
+                     * (gateway/stats.h) */
+    CONTROL_TOTALS, /**< beside it a memory file, which gets one struct stats_totals; reply: n_ports
+                     * and resident */
 };
 
 struct control_request {
@@ -53,4 +57,6 @@ struct control_reply {
     char message[ERR_MSG_MAX];
     struct port_spec spec;
     struct control_info info;
+    uint32_t n_ports;  /**< published */
+    uint64_t resident; /**< memory of the data plane, bytes; 0 = not known */
 };

@@ -5,23 +5,31 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/err.h"
+#include "lib/base/fd.h"
 #include "lib/base/msg.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "rootlesskit/api/control.h"
 #include "rootlesskit/api/json.h"
+#include "rootlesskit/api/observe.h"
 #include "rootlesskit/api/openapi.h"
 
 #define API_VERSION "1.1.2"
 
 static bool parent_gone;
 
-/* One question, one answer. @return the parent's code: 0 or -errno with its message in @p err */
-static int ask(const struct control_request *request, struct control_reply *reply, struct err *err)
+/* One question, one answer.
+ * @param fd  goes beside it, or < 0
+ * @return the parent's code: 0 or -errno with its message in @p err */
+static int ask_beside(const struct control_request *request, int fd, struct control_reply *reply,
+                      struct err *err)
 {
-    int r = msg_send(CONTROL_FD, request, sizeof *request, NULL, 0);
+    int r = msg_send(CONTROL_FD, request, sizeof *request, &fd, fd >= 0 ? 1 : 0);
     if (r >= 0)
         r = msg_recv(CONTROL_FD, reply, sizeof *reply, NULL, NULL);
     if (r <= 0) {
@@ -30,6 +38,11 @@ static int ask(const struct control_request *request, struct control_reply *repl
     }
     reply->message[sizeof reply->message - 1] = '\0';
     return reply->code < 0 ? err_set(err, -reply->code, "%s", reply->message) : 0;
+}
+
+static int ask(const struct control_request *request, struct control_reply *reply, struct err *err)
+{
+    return ask_beside(request, -EBADF, reply, err);
 }
 
 bool routes_parent_gone(void)
@@ -61,18 +74,24 @@ static struct MHD_Response *constant(const char *text)
                                            MHD_RESPMEM_PERSISTENT);
 }
 
+static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status,
+                                 const char *type, char *take_text)
+{
+    if (!take_text)
+        return MHD_NO;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(take_text), take_text, MHD_RESPMEM_MUST_FREE);
+    if (!response)
+        free(take_text);
+    return send_response(connection, status, type, NULL, response);
+}
+
 static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned status,
                                  json_t *take_json)
 {
     char *text = json_dumps(take_json, JSON_COMPACT | JSON_ENCODE_ANY);
     json_decref(take_json);
-    if (!text)
-        return MHD_NO;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-    if (!response)
-        free(text);
-    return send_response(connection, status, "application/json", NULL, response);
+    return send_text(connection, status, "application/json", text);
 }
 
 /* 400 whatever it was, as RootlessKit's clients know it; only a parent that ends is our fault. */
@@ -205,6 +224,80 @@ static enum MHD_Result delete_port(struct MHD_Connection *connection, const char
     return send_response(connection, MHD_HTTP_OK, NULL, NULL, constant(""));
 }
 
+/* Asks for what comes in a memory file. @return the file, or -errno */
+static int ask_for_file(enum control_op op, struct control_reply *reply, struct err *err)
+{
+    struct control_request request = {.op = op};
+    cleanup_close int fd = memfd_create("rootlesskit-stats", MFD_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, errno, "cannot make a memory file");
+    int r = ask_beside(&request, fd, reply, err);
+    return r < 0 ? r : take_fd(&fd);
+}
+
+/* @return what the memory file has, or NULL when it is empty; *ret_len its bytes */
+static void *map_file(int fd, size_t *ret_len)
+{
+    struct stat st;
+    *ret_len = fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
+    void *data = *ret_len > 0 ? mmap(NULL, *ret_len, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    if (data != MAP_FAILED)
+        return data;
+    *ret_len = 0;
+    return NULL;
+}
+
+static enum MHD_Result get_flows(struct MHD_Connection *connection, const char *id,
+                                 const struct body *body)
+{
+    (void)id;
+    (void)body;
+    struct err err = {0};
+    struct control_reply reply;
+    char *text = NULL;
+    size_t len = 0, text_len;
+    cleanup_close int fd = ask_for_file(CONTROL_FLOWS, &reply, &err);
+    if (fd < 0)
+        return send_error(connection, &err);
+    void *records = map_file(fd, &len);
+    FILE *out = open_memstream(&text, &text_len);
+    if (out) {
+        observe_write_flows(out, records, len / sizeof(struct stats_record));
+        if (fclose(out) != 0) {
+            free(text);
+            text = NULL;
+        }
+    }
+    if (records)
+        (void)munmap(records, len);
+    return send_text(connection, MHD_HTTP_OK, "application/json", text);
+}
+
+static enum MHD_Result get_metrics(struct MHD_Connection *connection, const char *id,
+                                   const struct body *body)
+{
+    (void)id;
+    (void)body;
+    struct err err = {0};
+    struct control_reply reply;
+    struct stats_totals totals = {0};
+    char *text = NULL;
+    size_t text_len;
+    cleanup_close int fd = ask_for_file(CONTROL_TOTALS, &reply, &err);
+    if (fd < 0)
+        return send_error(connection, &err);
+    (void)!pread(fd, &totals, sizeof totals, 0);
+    FILE *out = open_memstream(&text, &text_len);
+    if (out) {
+        observe_write_metrics(out, &totals, reply.n_ports, reply.resident);
+        if (fclose(out) != 0) {
+            free(text);
+            text = NULL;
+        }
+    }
+    return send_text(connection, MHD_HTTP_OK, OBSERVE_METRICS_TYPE, text);
+}
+
 /* A path that ends in a slash is followed by one id. */
 static const struct route {
     const char *path;
@@ -212,7 +305,9 @@ static const struct route {
     enum MHD_Result (*answer)(struct MHD_Connection *connection, const char *id,
                               const struct body *body);
 } routes[] = {
+    {"/v1/flows", MHD_HTTP_METHOD_GET, get_flows},
     {"/v1/info", MHD_HTTP_METHOD_GET, get_info},
+    {"/v1/metrics", MHD_HTTP_METHOD_GET, get_metrics},
     {"/v1/openapi.yaml", MHD_HTTP_METHOD_GET, get_openapi},
     {"/v1/ports", MHD_HTTP_METHOD_GET, get_ports},
     {"/v1/ports", MHD_HTTP_METHOD_POST, post_port},

@@ -70,7 +70,7 @@ class Api:
             if text or response.getheader("Content-Type"):
                 self.wrong.append(f"{where} has a body: {text[:200]!r}")
             return None
-        kind = response.getheader("Content-Type")
+        kind = response.getheader("Content-Type").split(";")[0]
         if kind not in content:
             self.wrong.append(f"{where} is {kind}")
             return None
@@ -149,6 +149,9 @@ def drive_ports(api, protos):
 
 def drive(api, document):
     _, info = api.ask("GET", "/v1/info")
+    relays = "builtin" in str(info.get("portDriver")) or "gateway" in str(info.get("networkDriver"))
+    observed = {api.status("GET", "/v1/flows"), api.status("GET", "/v1/metrics")}
+    check(f"{api.name}: flows and metrics where something is relayed", observed == {200 if relays else 400}, observed)
     api.ask("GET", "/v1/openapi.yaml")
     driver = (info or {}).get("portDriver")
     if driver:
@@ -182,10 +185,10 @@ def drive(api, document):
 
 
 def drive_ending(api):
-    got = [api.status("GET", "/v1/info"), api.status("GET", "/v1/ports"),
+    got = [api.status("GET", "/v1/flows"), api.status("GET", "/v1/metrics"), api.status("GET", "/v1/info"), api.status("GET", "/v1/ports"),
            api.status("POST", "/v1/ports", {"proto": "tcp", "parentPort": 1, "childPort": 1}),
            api.status("DELETE", "/v1/ports/1", template="/v1/ports/{id}")]
-    check("ending: 500", got == [500] * 4, got)
+    check("ending: 500", got == [500] * 6, got)
 
 
 def main():

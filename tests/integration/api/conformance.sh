@@ -59,6 +59,12 @@ mkdir "$work/ending"
 wait_for 10 test -S "$work/ending/api.sock"
 servers+=("ending=$work/ending/api.sock")
 
+# One that knows flows of every kind.
+mkdir "$work/model"
+"$bin/api-parent" "$work/model" "$bin/rootlesskit-api" 2>>"$work/model.log" &
+wait_for 10 test -S "$work/model/api.sock"
+servers+=("model=$work/model/api.sock")
+
 results "" conformance.py "$SOURCE_ROOT/docs/openapi.yaml" "${servers[@]}"
 kill -TERM "${kits[@]}"
 ok "all of them end" wait_for 10 family_gone

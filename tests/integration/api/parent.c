@@ -21,12 +21,18 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/file.h"
 #include "lib/base/msg.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "rootlesskit/api/control.h"
+#include "rootlesskit/gateway/stats.h"
 
 #define PORTS_MAX 4096
+#define V4(a, b, c, d)                                                                          \
+    {                                                                                           \
+        .s6_addr = { [10] = 0xff, [11] = 0xff, [12] = (a), [13] = (b), [14] = (c), [15] = (d) } \
+    }
 
 static struct control_reply ports[PORTS_MAX]; /* id and spec of each; id 0 = removed */
 static uint32_t n_ports;
@@ -96,7 +102,59 @@ static int remove_id(uint32_t id, struct err *err)
     return 0;
 }
 
-static int answer(const struct control_request *request, struct control_reply *reply,
+/* One record of each kind there is. */
+static int write_flows(int fd)
+{
+    static const struct stats_record records[] = {
+        {.proto = STATS_TCP,
+         .direction = STATS_OUTBOUND,
+         .state = STATS_OPEN,
+         .child = V4(10, 0, 2, 100),
+         .child_port = 40000,
+         .remote = V4(10, 0, 2, 2),
+         .remote_port = 80,
+         .dialled = V4(127, 0, 0, 1),
+         .dialled_port = 80,
+         .bytes = {100, UINT64_C(5000000000)},
+         .age_s = 61,
+         .idle_s = 1},
+        {.proto = STATS_TCP, .state = STATS_HELD, .child = V4(10, 0, 2, 100), .child_port = 40001},
+        {.proto = STATS_TCP,
+         .direction = STATS_PUBLISHED,
+         .state = STATS_ENDING,
+         .port_id = 7,
+         .remote = {.s6_addr = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
+         .remote_port = 50000},
+        {.proto = STATS_UDP,
+         .direction = STATS_OUTBOUND,
+         .state = STATS_MAPPED,
+         .child = V4(10, 0, 2, 100),
+         .child_port = 5353},
+        {.proto = STATS_UDP,
+         .direction = STATS_PUBLISHED,
+         .state = STATS_CONNECTING,
+         .port_id = UINT32_MAX,
+         .bytes = {UINT64_MAX / 2, UINT64_MAX / 2},
+         .age_s = UINT32_MAX,
+         .idle_s = UINT32_MAX},
+    };
+    return file_write_full(fd, records, sizeof records);
+}
+
+/* No two numbers are equal. */
+static int write_totals(int fd, struct control_reply *reply)
+{
+    struct stats_totals totals = {.fds = 20, .fds_max = 1024, .flows_max = 65536, .held_max = 4096};
+    uint64_t counters[sizeof totals.counters / sizeof(uint64_t)];
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        counters[i] = 1000 - i;
+    memcpy(&totals.counters, counters, sizeof counters);
+    reply->n_ports = 3;
+    reply->resident = 4096000;
+    return file_write_full(fd, &totals, sizeof totals);
+}
+
+static int answer(const struct control_request *request, int fd, struct control_reply *reply,
                   struct err *err)
 {
     if (request->op != CONTROL_INFO && str_equal(mode, "empty"))
@@ -111,6 +169,10 @@ static int answer(const struct control_request *request, struct control_reply *r
         return add(&request->spec, reply, err);
     case CONTROL_REMOVE:
         return remove_id(request->id, err);
+    case CONTROL_FLOWS:
+        return write_flows(fd);
+    case CONTROL_TOTALS:
+        return write_totals(fd, reply);
     }
     return err_set(err, EPROTO, "unknown request %u", request->op);
 }
@@ -135,12 +197,16 @@ static void serve(const char *program, int listen_fd)
         fail("starts", NULL);
 
     struct control_request request;
-    while (msg_recv(pair[0], &request, sizeof request, NULL, NULL) > 0) {
+    int fds[MSG_FDS_MAX];
+    size_t n_fds;
+    while (n_fds = 0, msg_recv(pair[0], &request, sizeof request, fds, &n_fds) > 0) {
         struct control_reply reply = {.op = request.op};
         err = (struct err){0};
         if (str_equal(mode, "die"))
             break;
-        reply.code = answer(&request, &reply, &err);
+        reply.code = answer(&request, n_fds > 0 ? fds[0] : -1, &reply, &err);
+        for (size_t i = 0; i < n_fds; i++)
+            fd_close(fds[i]);
         (void)str_copy(reply.message, sizeof reply.message, err.msg);
         if (msg_send(pair[0], &reply, sizeof reply, NULL, 0) < 0)
             break;

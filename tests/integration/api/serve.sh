@@ -11,6 +11,19 @@ is "info: status" "$status $type" "200 $json"
 is "info: all of it" "$body" "{\"apiVersion\":\"1.1.2\",\"version\":\"$(rootlessctl --version | sed 's/.* //')\",\"stateDir\":\"$state\",\"childPID\":4242,\"networkDriver\":{\"driver\":\"gateway\",\"dns\":[\"10.0.2.3\"],\"childIP\":\"10.0.2.100\"},\"portDriver\":{\"driver\":\"builtin\",\"protos\":[\"tcp\",\"tcp4\"],\"extra\":{\"sourceIPTransparentBackend\":\"nft\"}}}"
 like "the version is a semver" "$body" '"version":"[0-9]+\.[0-9]+\.[0-9]+'
 
+request /v1/flows
+is "flows: each with what is known of it" "$status $type $body" "200 $json [$(paste -sd, <<'END'
+{"proto":"tcp","direction":"outbound","state":"open","childIP":"10.0.2.100","childPort":40000,"remoteIP":"10.0.2.2","remotePort":80,"dialledIP":"127.0.0.1","dialledPort":80,"sentBytes":100,"receivedBytes":5000000000,"ageSeconds":61,"idleSeconds":1}
+{"proto":"tcp","direction":"outbound","state":"held","childIP":"10.0.2.100","childPort":40001,"sentBytes":0,"receivedBytes":0,"ageSeconds":0,"idleSeconds":0}
+{"proto":"tcp","direction":"published","state":"ending","portID":7,"remoteIP":"2001:db8::1","remotePort":50000,"sentBytes":0,"receivedBytes":0,"ageSeconds":0,"idleSeconds":0}
+{"proto":"udp","direction":"outbound","state":"mapped","childIP":"10.0.2.100","childPort":5353,"sentBytes":0,"receivedBytes":0,"ageSeconds":0,"idleSeconds":0}
+{"proto":"udp","direction":"published","state":"connecting","portID":4294967295,"sentBytes":9223372036854775807,"receivedBytes":9223372036854775807,"ageSeconds":4294967295,"idleSeconds":4294967295}
+END
+)]"
+request /v1/metrics
+is "metrics: OpenMetrics" "$status $type" "200 application/openmetrics-text; version=1.0.0; charset=utf-8"
+is "metrics: the end is marked" "${body##*$'\n'}" "# EOF"
+
 request /v1/ports
 is "no ports: null, as clients know it" "$status $type $body" "200 $json null"
 request -d '{"proto":"tcp","parentIP":"127.0.0.1","parentPort":8080,"childPort":80,"childIP":"10.0.2.100"}' /v1/ports
