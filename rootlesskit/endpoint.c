@@ -20,6 +20,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "rootlesskit/api/control.h"
+#include "rootlesskit/api/libexec.h"
 #include "rootlesskit/dataplane.h"
 #include "rootlesskit/network/network.h"
 #include "rootlesskit/options.h"
@@ -151,34 +152,14 @@ static void on_server_end(struct loop_source *source, uint32_t events)
         cli_warning("the API is gone: cannot watch api.sock");
 }
 
-/* Beside this program (a build tree, a bundle), in ../libexec, or where it was installed. */
-static int find_server(char *ret, size_t size, struct err *err)
-{
-    static const char *const places[] = {"", "../libexec/", NULL};
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        slash[1] = '\0';
-    for (int i = 0; places[i]; i++)
-        if (str_format(ret, size, "%s%s" SERVER_NAME, self, places[i]) > 0 &&
-            access(ret, X_OK) == 0)
-            return 0;
-    if (str_copy(ret, size, ROOTLESS_LIBEXECDIR "/" SERVER_NAME) == 0 && access(ret, X_OK) == 0)
-        return 0;
-    return err_set(err, ENOENT,
-                   SERVER_NAME " is neither beside rootlesskit nor in " ROOTLESS_LIBEXECDIR
-                               ": the API cannot be served");
-}
-
 static int start_server(struct endpoint *endpoint, struct err *err)
 {
     char path[PATH_MAX];
     int pair[2];
-    int r = find_server(path, sizeof path, err);
-    if (r >= 0)
-        r = msg_pair(pair, err);
+    int r = libexec_find(SERVER_NAME, path, sizeof path, err);
+    if (r < 0)
+        return err_wrap(err, r, "the API cannot be served");
+    r = msg_pair(pair, err);
     if (r < 0)
         return r;
     char root[16];

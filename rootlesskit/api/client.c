@@ -50,19 +50,11 @@ static int perform(CURL *curl, const char *socket_path, struct answer *answer, l
     return 0;
 }
 
-static int interpret(const struct answer *answer, long status, json_t **ret, struct err *err)
+/* Any status but 2xx comes with a message. */
+static int refused(const struct answer *answer, long status, struct err *err)
 {
     json_t *json =
         answer->len ? json_loadb(answer->text, answer->len, JSON_DECODE_ANY, NULL) : NULL;
-    if (status >= 200 && status < 300) {
-        if (answer->len && !json)
-            return err_set(err, EPROTO, "the API answered with something that is not JSON");
-        if (ret)
-            *ret = json;
-        else
-            json_decref(json);
-        return 0;
-    }
     const char *message = json_string_value(json_object_get(json, "message"));
     int r = message ? err_set(err, EREMOTEIO, "%s", message)
                     : err_set(err, EREMOTEIO, "the API answered with HTTP status %ld", status);
@@ -70,13 +62,25 @@ static int interpret(const struct answer *answer, long status, json_t **ret, str
     return r;
 }
 
-int client_request(const char *socket_path, const char *method, const char *path,
-                   const json_t *body, json_t **ret, struct err *err)
+static int interpret(const struct answer *answer, json_t **ret, struct err *err)
+{
+    json_t *json =
+        answer->len ? json_loadb(answer->text, answer->len, JSON_DECODE_ANY, NULL) : NULL;
+    if (answer->len && !json)
+        return err_set(err, EPROTO, "the API answered with something that is not JSON");
+    if (ret)
+        *ret = json;
+    else
+        json_decref(json);
+    return 0;
+}
+
+/* @param text  to send, or NULL */
+static int exchange(const char *socket_path, const char *method, const char *path, const char *text,
+                    struct answer *answer, struct err *err)
 {
     char url[256];
-    struct answer answer = {0};
     long status = 0;
-    cleanup_free char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     CURL *curl = curl_easy_init();
     if (!curl || str_format(url, sizeof url, "http://u%s", path) < 0) {
         curl_easy_cleanup(curl);
@@ -89,13 +93,34 @@ int client_request(const char *socket_path, const char *method, const char *path
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
         (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     }
-    int r = perform(curl, socket_path, &answer, &status, err);
-    if (r >= 0)
-        r = interpret(&answer, status, ret, err);
+    int r = perform(curl, socket_path, answer, &status, err);
+    if (r >= 0 && (status < 200 || status >= 300))
+        r = refused(answer, status, err);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
+    return r;
+}
+
+int client_request(const char *socket_path, const char *method, const char *path,
+                   const json_t *body, json_t **ret, struct err *err)
+{
+    struct answer answer = {0};
+    cleanup_free char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    int r = exchange(socket_path, method, path, text, &answer, err);
+    if (r >= 0)
+        r = interpret(&answer, ret, err);
     free(answer.text);
     return r;
+}
+
+int client_get_text(const char *socket_path, const char *path, char **ret, struct err *err)
+{
+    struct answer answer = {0};
+    int r = exchange(socket_path, "GET", path, NULL, &answer, err);
+    if (r >= 0)
+        *ret = strndup(answer.text ? answer.text : "", answer.len);
+    free(answer.text);
+    return r < 0 || *ret ? r : err_set(err, ENOMEM, "no memory for the answer");
 }
 
 int client_default_socket(char *ret, size_t size, struct err *err)

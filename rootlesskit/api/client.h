@@ -1,4 +1,4 @@
-/* A client of the REST API: one request over api.sock, one JSON answer. */
+/* A client of the REST API: one request over api.sock, one answer. */
 #pragma once
 
 #include <jansson.h>
@@ -11,5 +11,7 @@ struct err;
  *  @return 0; -errno with the server's own message for any status but 2xx */
 int client_request(const char *socket_path, const char *method, const char *path,
                    const json_t *body, json_t **ret, struct err *err);
+/** GET @p path whose answer is text. @param ret  owned by the caller (cleanup_free) */
+int client_get_text(const char *socket_path, const char *path, char **ret, struct err *err);
 /** $ROOTLESSKIT_STATE_DIR/api.sock. @return 0; -ENOENT when the variable is not set */
 int client_default_socket(char *ret, size_t size, struct err *err);

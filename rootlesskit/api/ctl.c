@@ -1,4 +1,6 @@
-/* rootlessctl: ports and state of a running rootlesskit, by its REST API. */
+/* rootlessctl: ports, state and traffic of a running rootlesskit, by its REST API. */
+#include "rootlesskit/api/ctl.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -15,16 +17,9 @@
 #include "rootlesskit/api/client.h"
 #include "rootlesskit/api/json.h"
 
-struct ctl_config {
-    bool debug;
-    const char *socket;
-    bool json;
-    char socket_path[PATH_MAX];
-};
-
 struct command {
     const char *name;
-    int (*run)(struct ctl_config *config, int argc, char **argv, struct err *err);
+    ctl_command *run;
     const struct cli_program *program;
 };
 
@@ -38,6 +33,24 @@ static const struct cli_option json_option[] = {
     {"json", 0, CLI_FLAG, offsetof(struct ctl_config, json), .help = "print JSON"},
 };
 
+static const struct cli_option top_options[] = {
+    {"interval", 0, CLI_U32, offsetof(struct ctl_config, interval_s), "SECONDS",
+     "how often to look (default: 2)", .min = 1, .max = 86400},
+    {"count", 0, CLI_U32, offsetof(struct ctl_config, count), "N", "end after that many times",
+     .min = 1, .max = UINT32_MAX},
+};
+
+static const struct cli_option capture_options[] = {
+    {"write", 'w', CLI_STRING, offsetof(struct ctl_config, write), "FILE",
+     "where to, as pcapng; - is stdout"},
+    {"interface", 'i', CLI_STRING, offsetof(struct ctl_config, interface), "IFNAME",
+     "which interface of the child's (default: any)"},
+    {"count", 'c', CLI_U32, offsetof(struct ctl_config, count), "N", "end after that many packets",
+     .min = 1, .max = UINT32_MAX},
+    {"snaplen", 's', CLI_U32, offsetof(struct ctl_config, snaplen), "BYTES",
+     "keep so much of each packet (default: 262144)", .min = 1, .max = 262144},
+};
+
 static const struct cli_program global = {
     .name = "rootlessctl",
     .usage = "rootlessctl [OPTION]... COMMAND [ARG]...",
@@ -47,12 +60,16 @@ static const struct cli_program global = {
                "  add-ports [--json] SPEC...    publish ports: "
                "[PARENTIP:]PARENTPORT:[CHILDIP:]CHILDPORT/PROTO\n"
                "  remove-ports ID...            remove ports\n"
-               "  info [--json]                 show what is running",
+               "  info [--json]                 show what is running\n"
+               "  flows [--json]                list what is relayed\n"
+               "  top [OPTION]...               watch what is relayed\n"
+               "  metrics                       print counters in the format of OpenMetrics\n"
+               "  capture -w FILE [FILTER]...   write the child's packets to a file",
     .options = global_options,
     .n_options = sizeof global_options / sizeof global_options[0],
 };
 
-static int find_socket(struct ctl_config *config, struct err *err)
+int ctl_find_socket(struct ctl_config *config, struct err *err)
 {
     int r = config->socket && config->socket[0]
                 ? str_copy(config->socket_path, sizeof config->socket_path, config->socket)
@@ -125,7 +142,7 @@ static int print_table(const json_t *list, struct err *err)
     return r;
 }
 
-static int refuse_arguments(int argc, char **argv, struct err *err)
+int ctl_refuse_arguments(int argc, char **argv, struct err *err)
 {
     return argc == 0 ? 0 : err_set(err, EINVAL, "unexpected argument %s", argv[0]);
 }
@@ -133,9 +150,9 @@ static int refuse_arguments(int argc, char **argv, struct err *err)
 static int list_ports(struct ctl_config *config, int argc, char **argv, struct err *err)
 {
     json_t *list = NULL;
-    int r = refuse_arguments(argc, argv, err);
+    int r = ctl_refuse_arguments(argc, argv, err);
     if (r >= 0)
-        r = find_socket(config, err);
+        r = ctl_find_socket(config, err);
     if (r >= 0)
         r = client_request(config->socket_path, "GET", "/v1/ports", NULL, &list, err);
     if (r >= 0 && config->json)
@@ -177,7 +194,7 @@ static int add_ports(struct ctl_config *config, int argc, char **argv, struct er
     for (int i = 0; i < argc && r >= 0; i++)
         r = port_spec_parse(argv[i], &specs[i], err);
     if (r >= 0)
-        r = find_socket(config, err);
+        r = ctl_find_socket(config, err);
     for (int i = 0; i < argc && r >= 0; i++)
         r = add_one(config, &specs[i], err);
     return r;
@@ -204,7 +221,7 @@ static int remove_ports(struct ctl_config *config, int argc, char **argv, struct
     for (int i = 0; i < argc && r >= 0; i++)
         r = parse_u32("port id", argv[i], 0, UINT32_MAX, &ids[i], err);
     if (r >= 0)
-        r = find_socket(config, err);
+        r = ctl_find_socket(config, err);
     for (int i = 0; i < argc && r >= 0; i++)
         r = remove_one(config, ids[i], err);
     return r;
@@ -248,9 +265,9 @@ static void print_info(const json_t *json)
 static int info(struct ctl_config *config, int argc, char **argv, struct err *err)
 {
     json_t *json = NULL;
-    int r = refuse_arguments(argc, argv, err);
+    int r = ctl_refuse_arguments(argc, argv, err);
     if (r >= 0)
-        r = find_socket(config, err);
+        r = ctl_find_socket(config, err);
     if (r >= 0)
         r = client_request(config->socket_path, "GET", "/v1/info", NULL, &json, err);
     if (r >= 0 && config->json)
@@ -261,23 +278,40 @@ static int info(struct ctl_config *config, int argc, char **argv, struct err *er
     return r;
 }
 
-#define PROGRAM(id, words, text, n)                                                  \
+#define PROGRAM_OF(id, words, text, table, n)                                        \
     static const struct cli_program id = {.name = "rootlessctl",                     \
                                           .usage = "rootlessctl [OPTION]... " words, \
                                           .summary = text,                           \
-                                          .options = json_option,                    \
+                                          .options = table,                          \
                                           .n_options = n}
+#define PROGRAM(id, words, text, n) PROGRAM_OF(id, words, text, json_option, n)
 PROGRAM(list_program, "list-ports [--json]", "Lists the published ports.", 1);
 PROGRAM(add_program, "add-ports [--json] SPEC...",
         "Publishes ports and prints their ids; stops at the first that fails.", 1);
 PROGRAM(remove_program, "remove-ports ID...", "Removes ports and prints their ids.", 0);
 PROGRAM(info_program, "info [--json]", "Shows what is running.", 1);
+PROGRAM(flows_program, "flows [--json]",
+        "Lists TCP connections and UDP flows that are relayed, and their bytes.", 1);
+PROGRAM(metrics_program, "metrics", "Prints counters in the format of OpenMetrics.", 0);
+PROGRAM_OF(
+    top_program, "top [--interval=SECONDS] [--count=N]",
+    "Watches what is relayed, the busiest first: q ends it. Where the output is no terminal, "
+    "a table\na time.",
+    top_options, 2);
+PROGRAM_OF(capture_program, "capture -w FILE [-i IFNAME] [-c N] [--snaplen=BYTES] [FILTER]...",
+           "Writes the child's packets to a file, until it is interrupted. The filter is that of "
+           "pcap-filter(7).",
+           capture_options, 4);
 
 static const struct command commands[] = {
     {"list-ports", list_ports, &list_program},
     {"add-ports", add_ports, &add_program},
     {"remove-ports", remove_ports, &remove_program},
     {"info", info, &info_program},
+    {"flows", ctl_flows, &flows_program},
+    {"top", ctl_top, &top_program},
+    {"metrics", ctl_metrics, &metrics_program},
+    {"capture", ctl_capture, &capture_program},
 };
 
 static const struct command *find_command(const char *name)
@@ -296,7 +330,7 @@ static bool wants_help(const char *word)
 
 int main(int argc, char **argv)
 {
-    static struct ctl_config config;
+    static struct ctl_config config = {.interval_s = 2, .interface = "any", .snaplen = 262144};
     struct err err = {0};
     int first = 0;
     cli_begin("error", 3);

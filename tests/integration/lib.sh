@@ -209,7 +209,8 @@ use_programs() {
     mkdir -p "$bin"
     for program in newuidmap/newuidmap newgidmap/newgidmap rootless-setup/rootless-setup \
         rootlesskit/rootlesskit rootlesskit/api/rootlessctl \
-        rootlesskit/api/rootlesskit-docker-proxy rootlesskit/api/rootlesskit-api; do
+        rootlesskit/api/rootlesskit-docker-proxy rootlesskit/api/rootlesskit-api \
+        rootlesskit/api/rootlesskit-capture; do
         [ ! -x "$BUILD_ROOT/$program" ] || install -m 755 "$BUILD_ROOT/$program" "$bin/"
     done
     setcap cap_setuid+ep "$bin/newuidmap" 2>/dev/null || skip_all "no file capabilities on $work"
