@@ -1,13 +1,16 @@
 """Drives a command on a terminal of its own, as a person would.
-  terminal.py SCRIPT COMMAND...    SCRIPT: words "send TEXT" and "await ERE", one a line; \\x03 and the like
-  in TEXT are keys. Prints what the terminal showed; exits with 1 when something awaited never came,
-  else with the command's status."""
+  terminal.py SCRIPT COMMAND...    SCRIPT: words "send TEXT", "await ERE" and "size ROWS COLUMNS", one a
+  line; \\x03 and the like in TEXT are keys. Prints what the terminal showed; exits with 1 when something
+  awaited never came, else with the command's status."""
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import sys
+import termios
 import time
 
 LIMIT = 10
@@ -39,6 +42,9 @@ def main():
     for word, text in steps:
         if word == "send":
             os.write(fd, text.encode().decode("unicode_escape").encode())
+            continue
+        if word == "size":
+            fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", *map(int, text.split()), 0, 0))
             continue
         deadline = time.monotonic() + LIMIT
         while not (match := re.compile(text).search(shown, seen)):
