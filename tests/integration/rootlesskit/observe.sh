@@ -33,10 +33,11 @@ has_flows() { [ "$(flows "${@:2}" | wc -l)" = "$1" ]; }
 held() { grep -q held "$work/$1"; }
 # hold NAME N COMMAND...: COMMAND gets a stdin that release NAME closes
 hold() {
-    local name=$1
+    local name=$1 fd
     mkfifo "$work/$name.in"
     "${@:2}" <"$work/$name.in" >"$work/$name" 2>&1 &
-    exec {holding[$name]}>"$work/$name.in"
+    exec {fd}>"$work/$name.in"
+    holding[$name]=$fd
     wait_for 30 held "$name" || note "$(cat "$work/$name")"
 }
 declare -A holding
