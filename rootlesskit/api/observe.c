@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "rootlesskit/gateway/address.h"
+#include "lib/net/address.h"
 
 static const char *const protos[] = {"tcp", "udp"};
 static const char *const directions[] = {"outbound", "published"};
