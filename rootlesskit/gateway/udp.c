@@ -1,6 +1,8 @@
 #include "rootlesskit/gateway/udp.h"
 
 #include <errno.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,7 +17,8 @@
 #include "rootlesskit/gateway/many.h"
 #include "rootlesskit/gateway/policy.h"
 
-#define HEADER 8         /* of UDP */
+#define HEADER 8 /* of UDP */
+#define ETHERNET_MTU 1500
 #define ERRORS_A_TURN 64 /* of one socket */
 
 /* What datagrams must have in common to be sent together; no padding, so that it is compared as
@@ -127,6 +130,16 @@ static uint32_t read_errors(const struct udp *udp, const struct mapping *mapping
 
 /* --- from the child */
 
+/* Of what went in fragments. A host's kernel says nothing of a datagram longer than its interface's
+ * MTU, it fragments it: so a program is told only of what that interface would have let pass whole,
+ * by Ethernet's measure, and one that counts hops (tracepath) of everything. */
+static bool wants_the_mtu(const struct burst_route *route, size_t len)
+{
+    size_t headers = HEADER + (route->to.any.sa_family == AF_INET6 ? sizeof(struct ip6_hdr)
+                                                                   : sizeof(struct iphdr));
+    return route->hops > 0 || headers + len <= ETHERNET_MTU;
+}
+
 /* In fragments now. @return true when the child is to make them smaller */
 static bool send_fragments(struct udp *udp, struct pair *pair, const struct burst_route *route,
                            const uint8_t *which, unsigned n)
@@ -158,7 +171,8 @@ static void answer_refusals(struct udp *udp, struct pair *pair, const struct bur
     const struct burst_piece *first = burst_piece(udp->burst, too_long[0]);
     size_t len = first->segment > 0 ? first->segment : first->len;
     uint32_t mtu = read_errors(udp, pair->mapping);
-    if (send_fragments(udp, pair, route, too_long, n_too_long) && mtu > 0)
+    if (send_fragments(udp, pair, route, too_long, n_too_long) && mtu > 0 &&
+        wants_the_mtu(route, len))
         tell_mtu(pair, udp, mtu, len);
 }
 

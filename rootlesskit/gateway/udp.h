@@ -8,8 +8,9 @@
  * that nobody listens, ends the pair, and with its last one the mapping: the remote hears the same
  * from the host's kernel.
  *
- * Path MTU: a datagram too long for the way is sent in fragments. Unless it came in fragments the
- * child is told, at most once in UDP_TELL_MS a pair, and makes them smaller from then on.
+ * Path MTU: a datagram too long for the way is sent in fragments. Unless it came in fragments, or
+ * is longer than an interface of the host's own would have let it be, the child is told, at most
+ * once in UDP_TELL_MS a pair, and makes them smaller from then on.
  */
 #pragma once
 
