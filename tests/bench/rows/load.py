@@ -9,6 +9,7 @@ from rows.kit import free_port
 
 # Set for the process that measures: the program.
 PROGRAM = "RLBENCH_LOAD"
+HANGS_SECONDS = 15
 
 
 def program(build):
@@ -21,8 +22,12 @@ def words(*arguments):
 
 
 def run(contender, *arguments):
-    """What a subcommand that ends found; {} when it failed."""
-    done = subprocess.run(contender.enter(*words(*arguments)), capture_output=True, text=True, check=False)
+    """What a subcommand that ends found; {} when it failed or hangs."""
+    try:
+        done = subprocess.run(contender.enter(*words(*arguments)), capture_output=True, text=True, check=False,
+                              timeout=HANGS_SECONDS)
+    except subprocess.TimeoutExpired:
+        return {}
     return json.loads(done.stdout) if done.returncode == 0 else {}
 
 

@@ -26,7 +26,7 @@ DATAGRAM_BITS = 1400 * 8
 STREAM_SECONDS, SETTLE_SECONDS = 1.5, 0.3
 RATE_MS, PROBE_MS, PROBES = 1000, 300, 7
 MAX_LOSS = 0.01
-TRIES = 3
+TRIES, HANGS_SECONDS = 2, 15
 # Each open connection takes two files of the forwarder, which has some of its own.
 MOST_OPEN = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200) // 2)
 OPEN = (10, 1000, MOST_OPEN)
@@ -43,9 +43,10 @@ def sample(one, measure):
 
 
 def split(samples):
-    """Rounds of (figure, cost) as figures and costs; the raw path has no forwarder."""
+    """Rounds of (figure, cost) as figures and costs; the raw path, and who moved nothing, has no cost."""
     figures = {name: [s[0] for s in rounds] for name, rounds in samples.items()}
-    costs = {name: [s[1] for s in rounds] for name, rounds in samples.items() if name != "raw"}
+    costs = {name: kept for name, rounds in samples.items()
+             if name != "raw" and (kept := [cost for figure, cost in rounds if figure > 0])}
     return figures, costs
 
 
@@ -61,29 +62,23 @@ def rate(one, subcommand, address, port, workers):
 
 def stream(one, port, flows, reverse):
     """Gbit/s of iperf3 and the CPU milliseconds of the forwarder for a GB."""
-    words = stream_words(one, port, flows, reverse)
+    words = one.enter(*stream_words(one, port, flows, reverse))
 
     def measure():
         for _ in range(TRIES):  # what fails now and then is measured when it works
-            out = subprocess.run(one.enter(*words), capture_output=True, text=True, check=False, timeout=60)
             try:
-                found = json.loads(out.stdout)
-                return (found["end"]["sum_received"]["bits_per_second"] / 1e9,
-                        sum(part["sum"]["bytes"] for part in found["intervals"]))
-            except (ValueError, KeyError):
-                print(f"# {one.name}: {reason(out)}", flush=True)
+                out = subprocess.run(words, capture_output=True, text=True, check=False, timeout=HANGS_SECONDS).stdout
+                found = json.loads(out)
+                if "error" not in found:
+                    return (found["end"]["sum_received"]["bits_per_second"] / 1e9,
+                            sum(part["sum"]["bytes"] for part in found["intervals"]))
+                print(f"# {one.name}: {found['error']}", flush=True)
+            except (ValueError, KeyError, subprocess.TimeoutExpired) as e:
+                print(f"# {one.name}: no result of iperf3: {e}", flush=True)
         return 0.0, 0
 
     figure, cost = sample(one, measure)
     return figure, cost * 1e12
-
-
-def reason(out):
-    """Why iperf3 failed, as it says."""
-    try:
-        return json.loads(out.stdout)["error"]
-    except (ValueError, KeyError):
-        return out.stderr.strip() or f"iperf3 ended with {out.returncode}"
 
 
 def stream_words(one, port, flows, reverse):
