@@ -16,8 +16,8 @@
 #include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/net/address.h"
-#include "rootlesskit/gateway/gateway.h"
 #include "lib/net/netlink.h"
+#include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/rules.h"
 
 #define VETH_NAME "gw0"

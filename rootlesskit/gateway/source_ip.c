@@ -16,8 +16,8 @@
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
-#include "rootlesskit/gateway/confine.h"
 #include "lib/net/netlink.h"
+#include "rootlesskit/gateway/confine.h"
 #include "rootlesskit/gateway/rules.h"
 
 /* RootlessKit's numbers, which users may know from `ip rule`. */

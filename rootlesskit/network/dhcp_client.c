@@ -24,9 +24,9 @@
 #include "lib/base/fd.h"
 #include "lib/base/msg.h"
 #include "lib/base/str.h"
+#include "lib/net/netlink.h"
 #include "rootlesskit/child.h"
 #include "rootlesskit/gateway/confine.h"
-#include "lib/net/netlink.h"
 #include "rootlesskit/network/enter.h"
 #include "rootlesskit/network/network.h"
 
