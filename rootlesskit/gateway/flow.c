@@ -209,6 +209,11 @@ static void on_syn(struct flows *flows, const struct packet *packet, const uint8
 
 static void on_packet(struct flows *flows, const uint8_t *data, size_t len)
 {
+    /* It came only to be completed (rules.c). */
+    if (packet_is_datagram(data, len)) {
+        (void)!write(flows->tun_fd, data, len);
+        return;
+    }
     struct packet packet = packet_parse(data, len);
     switch (packet.kind) {
     case PACKET_SYN:

@@ -120,6 +120,17 @@ struct packet packet_parse(const uint8_t *data, size_t len)
     return ret;
 }
 
+bool packet_is_datagram(const uint8_t *data, size_t len)
+{
+    if (len >= sizeof(struct iphdr) && data[0] >> 4 == 4)
+        return data[offsetof(struct iphdr, protocol)] == IPPROTO_UDP;
+    if (len < sizeof(struct ip6_hdr) + sizeof(struct ip6_frag) || data[0] >> 4 != 6)
+        return false;
+    uint8_t next = data[offsetof(struct ip6_hdr, ip6_nxt)];
+    return next == IPPROTO_UDP ||
+           (next == IPPROTO_FRAGMENT && data[sizeof(struct ip6_hdr)] == IPPROTO_UDP);
+}
+
 /* @return where the payload begins */
 static size_t put_header(uint8_t *ret, const struct packet_tuple *answered, size_t payload)
 {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,8 @@ struct packet {
 /** Reads the packet at @p data. Every field is checked against @p len before it is read. Behind an
  *  IPv6 extension header nothing is looked for: no TCP of a kernel's own has one. */
 struct packet packet_parse(const uint8_t *data, size_t len);
+/** @return true for UDP of either family, a later fragment of it included */
+bool packet_is_datagram(const uint8_t *data, size_t len);
 /** A RST that refuses the SYN. @return its length in @p ret (PACKET_RESET_MAX) */
 size_t packet_make_reset(const struct packet *syn, uint8_t *ret);
 /** The internet checksum (RFC 1071) of @p len bytes on top of @p sum, folded and complemented. */

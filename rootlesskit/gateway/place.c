@@ -25,7 +25,8 @@
 #define LOCAL_MARK 1
 #define LOCAL_TABLE 100
 /* Early demultiplexing would tie a SYN to the TIME_WAIT socket of its addresses' last use, and
- * ip_forward() drops a packet that has a socket: reusing addresses would fail for a minute.
+ * ip_forward() drops a packet that has a socket: reusing addresses would fail for a minute. So it
+ * would be with the datagrams that pass through tun0.
  * Forwarding from tun0 shows source addresses that no route leads back to: no reverse-path filter.
  * Echo requests are answered by whom they are for, not by G.
  * Of /proc/sys/net the calling thread sees the files of its own network namespace. */
@@ -209,6 +210,7 @@ static int set_up_gateway(const struct gateway_config *config, struct place_gate
         {IPV4 "conf/default/rp_filter", "0"},
         {IPV4 "ip_forward", "1"},
         {IPV4 "tcp_early_demux", "0"},
+        {IPV4 "udp_early_demux", "0"},
         {IPV4 "ip_unprivileged_port_start", "0"},
         {IPV4 "icmp_echo_ignore_all", "1"},
         {NULL, NULL},

@@ -8,6 +8,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -97,6 +98,28 @@ static void add_datagram_rule(struct nft_batch *batch, const struct rules_gatewa
     finish_rule(batch, list, rules->mark);
 }
 
+/* Packets in a tunnel may come with their own checksums, and their segmentation, left to the last
+ * device, and a socket would get them so. tun0 takes none of that over: what went out by it and
+ * came back is complete. */
+static void add_tunnel_rules(struct nft_batch *batch, const struct rules_gateway *rules)
+{
+    static const uint16_t ports[] = {4789 /* VXLAN */, 8472 /* the same, on Linux */,
+                                     6081 /* Geneve */};
+    struct nlattr *list;
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+        const uint16_t port = htons(ports[i]);
+        list = start_rule(batch, rules->child_index, IPPROTO_UDP);
+        nft_load_payload(batch, NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(struct udphdr, dest),
+                         sizeof port);
+        nft_compare(batch, NFT_CMP_EQ, &port, sizeof port);
+        nft_accept(batch);
+        nft_finish_rule(batch, list);
+    }
+    list = start_rule(batch, rules->tun_index, IPPROTO_UDP);
+    tproxy_to_loopback(batch, address_is_v4(&rules->dns), rules->udp_port);
+    finish_rule(batch, list, rules->mark);
+}
+
 /* What neighbours tell each other stays with the interface. */
 static void add_icmp_rules(struct nft_batch *batch, const struct rules_gateway *rules)
 {
@@ -125,6 +148,7 @@ int rules_install_gateway(const struct rules_gateway *rules, struct err *err)
         nft_add_table(&batch);
         nft_add_chain(&batch, &pre);
         add_socket_rule(&batch, rules);
+        add_tunnel_rules(&batch, rules);
         add_datagram_rule(&batch, rules);
         add_icmp_rules(&batch, rules);
         add_syn_rule(&batch, rules);

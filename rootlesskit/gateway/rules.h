@@ -18,8 +18,10 @@ struct rules_gateway {
 /**
  * In table "gateway" of the family, chain "pre" (prerouting, before the route is chosen):
  *   gw0:  a TCP packet that opens nothing and belongs to a transparent socket  -> local
+ *   gw0:  a datagram to a port of tunnels    -> its way, by tun0
  *   gw0:  a datagram, not to the DNS address -> its connected transparent socket, else udp_port
  *   gw0:  an echo request or an ICMP error   -> local
+ *   tun0: a datagram                         -> as one of gw0
  *   tun0: a SYN                              -> tcp_port, local
  */
 int rules_install_gateway(const struct rules_gateway *rules, struct err *err);

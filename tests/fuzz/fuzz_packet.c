@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(copy);
     memcpy(copy, data, size);
     struct packet packet = packet_parse(copy, size);
+    (void)packet_is_datagram(copy, size);
     if (packet.kind == PACKET_SYN) {
         size_t said = copy[0] >> 4 == 4 ? (size_t)(copy[2] << 8 | copy[3])
                                         : 40 + (size_t)(copy[4] << 8 | copy[5]);

@@ -50,6 +50,27 @@ static const struct {
     {0, 0x45, 0, PACKET_BAD},
 };
 
+START_TEST(knows_a_datagram)
+{
+    uint8_t v4[sizeof syn], v6[48] = {0x60};
+    memcpy(v4, syn, sizeof v4);
+    ck_assert(!packet_is_datagram(v4, sizeof v4));
+    v4[9] = IPPROTO_UDP;
+    ck_assert(packet_is_datagram(v4, sizeof v4));
+    v4[7] = 1; /* a later fragment */
+    ck_assert(packet_is_datagram(v4, sizeof v4));
+    ck_assert(!packet_is_datagram(v4, 19));
+    ck_assert(!packet_is_datagram(v6, sizeof v6));
+    v6[6] = IPPROTO_UDP;
+    ck_assert(packet_is_datagram(v6, sizeof v6));
+    v6[6] = IPPROTO_FRAGMENT;
+    ck_assert(!packet_is_datagram(v6, sizeof v6));
+    v6[40] = IPPROTO_UDP;
+    ck_assert(packet_is_datagram(v6, sizeof v6));
+    ck_assert(!packet_is_datagram(v6, 47));
+}
+END_TEST
+
 START_TEST(classifies)
 {
     uint8_t data[sizeof syn];
@@ -169,6 +190,7 @@ int main(void)
     Suite *suite = suite_create("packet");
     TCase *cases = tcase_create("packet");
     tcase_add_test(cases, reads_a_syn);
+    tcase_add_test(cases, knows_a_datagram);
     tcase_add_loop_test(cases, classifies, 0, sizeof changes / sizeof changes[0]);
     tcase_add_test(cases, a_syn_with_data_is_dropped);
     tcase_add_test(cases, resets_what_was_refused);

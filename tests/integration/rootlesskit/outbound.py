@@ -16,9 +16,13 @@
                                             prints "same" or what is missing
   outbound.py gso ADDRESS PORT SIZE COUNT   COUNT datagrams of SIZE in one call (UDP_SEGMENT); prints "same"
   outbound.py flood ADDRESS PORT N          one datagram from each of N ports, and one to each of N ports
+  outbound.py plain LINK                    has the kernel finish each packet before LINK gets it, as for a simple
+                                            network card: far ends of a veth would see unfinished ones
   outbound.py pings ADDRESS N               an IPv4 echo request of each of N ids; prints how many were answered
 """
+import ctypes
 import errno
+import fcntl
 import os
 import select
 import socket
@@ -243,8 +247,17 @@ def pings(n):
     print(good)
 
 
+def plain():
+    ethtool, tx_checksum = 0x8946, 0x17  # SIOCETHTOOL, ETHTOOL_STXCSUM
+    value = struct.pack("II", tx_checksum, 0)
+    with client() as s:
+        buffer = bytearray(value)
+        address = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+        fcntl.ioctl(s, ethtool, struct.pack("16sP16x", ADDRESS.encode(), ctypes.addressof(address)))
+
+
 if MODE == "serve":
     serve(*ARGS)
 else:
     {"same": same, "unasked": unasked, "ask": ask, "error": error, "report": report, "once": once, "knock": knock,
-     "talk": talk, "gso": gso, "flood": flood, "pings": pings}[MODE](*ARGS)
+     "talk": talk, "gso": gso, "flood": flood, "plain": plain, "pings": pings}[MODE](*ARGS)

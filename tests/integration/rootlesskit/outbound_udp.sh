@@ -184,6 +184,10 @@ if inside ip link add vx0 type vxlan id 42 remote 198.18.2.2 dstport 4789 nolear
     at_other ip link set vx0 up
     is "VXLAN" "$(pinged 10.99.0.2)" 3
     is "VXLAN: a large ping" "$(pinged -s 30000 10.99.0.2)" 3
+    at_other python3 "$work/outbound.py" plain out3
+    at_other python3 "$work/tcp.py" sum 10.99.0.2 7003 &
+    wait_for 5 nsenter -t "$other" -n sh -c "ss -ltnH 'sport = :7003' | grep -q ."
+    is "VXLAN: TCP" "$(inside python3 "$work/tcp.py" send 10.99.0.2 7003 16)" same
 else
     skip "VXLAN" "the kernel has none"
 fi
