@@ -206,14 +206,10 @@ static int set_up_gateway(const struct gateway_config *config, struct place_gate
                           struct err *err)
 {
     static const char *const settings[][2] = {
-        {IPV4 "conf/all/rp_filter", "0"},
-        {IPV4 "conf/default/rp_filter", "0"},
-        {IPV4 "ip_forward", "1"},
-        {IPV4 "tcp_early_demux", "0"},
-        {IPV4 "udp_early_demux", "0"},
-        {IPV4 "ip_unprivileged_port_start", "0"},
-        {IPV4 "icmp_echo_ignore_all", "1"},
-        {NULL, NULL},
+        {IPV4 "conf/all/rp_filter", "0"},   {IPV4 "conf/default/rp_filter", "0"},
+        {IPV4 "ip_forward", "1"},           {IPV4 "tcp_early_demux", "0"},
+        {IPV4 "udp_early_demux", "0"},      {IPV4 "ip_unprivileged_port_start", "0"},
+        {IPV4 "icmp_echo_ignore_all", "1"}, {NULL, NULL},
     };
     struct netlink netlink = {0};
     int r = poke_all(settings, err);
