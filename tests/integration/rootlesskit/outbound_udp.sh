@@ -127,7 +127,7 @@ paths() { # REMOTE
     fi
     is "$1: datagrams longer than that arrive" "$(peer ask "$1" 7000 9000 20)" same
 }
-like "a ping that must not be cut is told why" "$(inside ping -n -c 1 -W 5 -M do -s 1450 198.18.2.3)" "From 198.18.1.2 .*mtu = 1400"
+like "a ping that must not be cut is told why" "$(inside ping -n -c 1 -W 5 -M "do" -s 1450 198.18.2.3)" "From 198.18.1.2 .*mtu = 1400"
 paths 198.18.2.2
 [ -z "$ipv6" ] || paths fd00:2::2
 at_router ip link set out2 mtu 1500
