@@ -86,12 +86,13 @@ static struct way way_of_pair(const struct pair *pair)
                         .dest_port = pair->port};
 }
 
-static void tell_mtu(struct pair *pair, const struct udp *udp, uint32_t mtu, size_t len)
+static void tell_mtu(struct pair *pair, const struct udp *udp, uint32_t mtu, size_t len,
+                     bool always)
 {
     struct way way = way_of_pair(pair);
     struct notice notice = {.reason = ICMP_TOO_BIG, .mtu = mtu};
     int64_t now = clock_ms();
-    if (mtu == pair->told_mtu && now - pair->told_ms < UDP_TELL_MS)
+    if (!always && mtu == pair->told_mtu && now - pair->told_ms < UDP_TELL_MS)
         return;
     pair->told_mtu = mtu;
     pair->told_ms = now;
@@ -130,22 +131,32 @@ static uint32_t read_errors(const struct udp *udp, const struct mapping *mapping
 
 /* --- from the child */
 
-/* Of what went in fragments. A host's kernel says nothing of a datagram longer than its interface's
- * MTU, it fragments it: so a program is told only of what that interface would have let pass whole,
- * by Ethernet's measure, and one that counts hops (tracepath) of everything. */
+/* A host's kernel says nothing of a datagram longer than its interface's MTU, it fragments it: so a
+ * program is told only of what that interface would have let pass whole, by Ethernet's measure. */
 static bool wants_the_mtu(const struct burst_route *route, size_t len)
 {
     size_t headers = HEADER + (route->to.any.sa_family == AF_INET6 ? sizeof(struct ip6_hdr)
                                                                    : sizeof(struct iphdr));
-    return route->hops > 0 || headers + len <= ETHERNET_MTU;
+    return headers + len <= ETHERNET_MTU;
 }
 
-/* In fragments now. @return true when the child is to make them smaller */
-static bool send_fragments(struct udp *udp, struct pair *pair, const struct burst_route *route,
-                           const uint8_t *which, unsigned n)
+/* What has a hop limit of its own asks for the way: it is refused, as by any router, for two
+ * answers to one question mislead tracepath. Other datagrams go on in fragments. */
+static void cut(struct udp *udp, struct pair *pair, const struct burst_route *route,
+                const uint8_t *which, unsigned n)
 {
-    mapping_keep_whole(pair->mapping, false);
-    return burst_send(udp->burst, pair->mapping->fd, route, which, n) == 0;
+    const struct burst_piece *first = burst_piece(udp->burst, which[0]);
+    size_t len = first->segment > 0 ? first->segment : first->len;
+    uint32_t mtu = read_errors(udp, pair->mapping);
+    bool probe = route->hops > 0;
+    if (!probe) {
+        mapping_keep_whole(pair->mapping, false);
+        if (burst_send(udp->burst, pair->mapping->fd, route, which, n) > 0 ||
+            !wants_the_mtu(route, len))
+            return;
+    }
+    if (mtu > 0)
+        tell_mtu(pair, udp, mtu, len, probe);
 }
 
 static void answer_refusals(struct udp *udp, struct pair *pair, const struct burst_route *route,
@@ -166,14 +177,8 @@ static void answer_refusals(struct udp *udp, struct pair *pair, const struct bur
     struct notice notice = {.reason = (enum icmp_reason)reason};
     if (reason >= 0)
         tell(udp, &way, 0, &notice);
-    if (n_too_long == 0)
-        return;
-    const struct burst_piece *first = burst_piece(udp->burst, too_long[0]);
-    size_t len = first->segment > 0 ? first->segment : first->len;
-    uint32_t mtu = read_errors(udp, pair->mapping);
-    if (send_fragments(udp, pair, route, too_long, n_too_long) && mtu > 0 &&
-        wants_the_mtu(route, len))
-        tell_mtu(pair, udp, mtu, len);
+    if (n_too_long > 0)
+        cut(udp, pair, route, too_long, n_too_long);
 }
 
 /* Pieces of one way. */

@@ -10,7 +10,8 @@
  *
  * Path MTU: a datagram too long for the way is sent in fragments. Unless it came in fragments, or
  * is longer than an interface of the host's own would have let it be, the child is told, at most
- * once in UDP_TELL_MS a pair, and makes them smaller from then on.
+ * once in UDP_TELL_MS a pair, and makes them smaller from then on. One with a hop limit of its own
+ * is a question about the way, and is refused.
  */
 #pragma once
 
