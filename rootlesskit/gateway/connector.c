@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
@@ -14,40 +13,20 @@
 #include "rootlesskit/gateway/source_ip.h"
 
 struct connector_attempt {
+    struct table_item item;
     struct loop_source source;
-    struct loop_grave grave;
     struct connector *connector;
-    struct connector_attempt *next_free;
     struct sockaddr_storage to;
     int64_t deadline;
     uint32_t owner;
-    int client_fd; /**< < 0: unused */
-    int fd;        /**< connecting as the client */
+    int client_fd;
+    int fd; /* connecting as the client */
 };
-
-static struct connector_attempt *alloc(struct connector *connector)
-{
-    struct connector_attempt *attempt = connector->free;
-    if (attempt)
-        connector->free = attempt->next_free;
-    else if (connector->used < CONNECTOR_ATTEMPTS)
-        attempt = &connector->attempts[connector->used++];
-    return attempt;
-}
-
-static void give_back(struct loop_grave *grave)
-{
-    struct connector_attempt *attempt = loop_owner(grave, struct connector_attempt, grave);
-    attempt->next_free = attempt->connector->free;
-    attempt->connector->free = attempt;
-}
 
 /* The two sockets are the caller's from here on, or closed already. */
 static void release(struct connector_attempt *attempt)
 {
-    attempt->client_fd = attempt->fd = -EBADF;
-    attempt->grave.free_fn = give_back;
-    loop_bury(&attempt->connector->worker->loop, &attempt->grave);
+    table_bury(&attempt->connector->worker->loop, attempt);
 }
 
 static void join_plainly(struct connector *connector, int take_sock,
@@ -95,11 +74,9 @@ static void on_connected(struct loop_source *source, uint32_t events)
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct connector *connector = loop_owner(timer, struct connector, timer);
+    struct connector_attempt *attempt = NULL;
     bool waiting = false;
-    for (uint32_t i = 0; i < connector->used; i++) {
-        struct connector_attempt *attempt = &connector->attempts[i];
-        if (attempt->client_fd < 0)
-            continue;
+    while ((attempt = table_next(&connector->attempts, attempt))) {
         if (attempt->deadline <= now_ms)
             give_up(attempt, true);
         else
@@ -179,17 +156,15 @@ static int begin(int fd, const struct sockaddr_storage *to)
 static bool wait_for(struct connector *connector, int take_sock, int take_fd,
                      const struct sockaddr_storage *to, uint32_t owner)
 {
-    struct connector_attempt *attempt = alloc(connector);
+    struct connector_attempt *attempt = table_take(&connector->attempts);
     if (!attempt)
         return false;
-    *attempt = (struct connector_attempt){
-        .connector = connector,
-        .to = *to,
-        .deadline = clock_ms() + CONNECTOR_WAIT_MS,
-        .owner = owner,
-        .client_fd = take_sock,
-        .fd = take_fd,
-    };
+    attempt->connector = connector;
+    attempt->to = *to;
+    attempt->deadline = clock_ms() + CONNECTOR_WAIT_MS;
+    attempt->owner = owner;
+    attempt->client_fd = take_sock;
+    attempt->fd = take_fd;
     if (loop_add(&connector->worker->loop, &attempt->source, take_fd, EPOLLOUT, on_connected) < 0) {
         release(attempt);
         return false;
@@ -232,23 +207,20 @@ void connector_join(struct connector *connector, int take_sock, const struct soc
 
 void connector_end_all(struct connector *connector, uint32_t owner)
 {
-    for (uint32_t i = 0; i < connector->used; i++) {
-        struct connector_attempt *attempt = &connector->attempts[i];
-        if (attempt->client_fd >= 0 && attempt->owner == owner)
+    struct connector_attempt *attempt = NULL;
+    while ((attempt = table_next(&connector->attempts, attempt)))
+        if (attempt->owner == owner)
             give_up(attempt, false);
-    }
 }
 
 static void put_attempts(struct stats_source *source, struct stats_sink *sink)
 {
     const struct connector *connector = loop_owner(source, struct connector, stats);
+    const struct connector_attempt *attempt = NULL;
     int64_t now = clock_ms();
-    for (uint32_t i = 0; i < connector->used; i++) {
-        const struct connector_attempt *attempt = &connector->attempts[i];
+    while ((attempt = table_next(&connector->attempts, attempt))) {
         struct stats_record record = {
             .direction = STATS_PUBLISHED, .state = STATS_CONNECTING, .port_id = attempt->owner};
-        if (attempt->client_fd < 0)
-            continue;
         record.age_s = (uint32_t)((now + CONNECTOR_WAIT_MS - attempt->deadline) / 1000);
         record.idle_s = record.age_s;
         record.child_port = address_of_socket(&attempt->to, &record.child);
@@ -263,6 +235,6 @@ int connector_init(struct connector *connector, struct worker *worker, bool as_c
     *connector = (struct connector){
         .worker = worker, .timer.fn = on_tick, .as_client = as_client, .stats.put = put_attempts};
     stats_join(&worker->stats, &connector->stats);
-    connector->attempts = worker_reserve(CONNECTOR_ATTEMPTS * sizeof *connector->attempts);
-    return connector->attempts ? 0 : err_set(err, ENOMEM, "no memory for connections");
+    return table_init(&connector->attempts, sizeof(struct connector_attempt), CONNECTOR_ATTEMPTS,
+                      err);
 }

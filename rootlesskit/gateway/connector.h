@@ -14,7 +14,6 @@
 
 #include "rootlesskit/gateway/worker.h"
 
-struct connector_attempt;
 struct err;
 
 /** RootlessKit's: enough for a service on this host. */
@@ -25,10 +24,8 @@ struct err;
 struct connector {
     struct worker *worker;
     struct worker_timer timer;
-    bool as_client;                     /**< the namespace is prepared for it */
-    struct connector_attempt *attempts; /**< CONNECTOR_ATTEMPTS, touched only when used */
-    struct connector_attempt *free;
-    uint32_t used; /**< ever used: [0, used) */
+    bool as_client; /**< the namespace is prepared for it */
+    struct table attempts;
     struct stats_source stats;
 };
 

@@ -1,7 +1,8 @@
 /*
  * Stages, each with what it may rely on:
  *   join     single-threaded: become root of the child's user namespace, still in the host's
- * network make     G by a thread that ends; C by the port thread, or by a thread that ends too
+ *            network; the movers start (movers.h)
+ *   make     G by a thread that ends; C by the port thread, or by a thread that ends too
  *   confine  every fd and table exists; from here on only bytes move
  *   serve    the main thread: outbound connections, DNS, and the parent's requests
  */
@@ -27,6 +28,7 @@
 #include "rootlesskit/gateway/confine.h"
 #include "rootlesskit/gateway/dns.h"
 #include "rootlesskit/gateway/flow.h"
+#include "rootlesskit/gateway/movers.h"
 #include "rootlesskit/gateway/outbound.h"
 #include "rootlesskit/gateway/place.h"
 #include "rootlesskit/gateway/publish.h"
@@ -34,12 +36,13 @@
 #include "rootlesskit/gateway/stats.h"
 #include "rootlesskit/gateway/worker.h"
 
-/* The main one, that of published ports, that of outbound datagrams. */
-#define WORKERS_MAX 3
+/* The main one, that of published ports, that of outbound datagrams, the movers. */
+#define WORKERS_MAX (3 + MOVERS_MAX)
 
 struct gateway {
     const struct gateway_config *config;
     struct worker worker; /**< the main thread's */
+    struct movers movers;
     struct flows flows;
     struct dns dns;
     struct outbound outbound;
@@ -94,7 +97,7 @@ static int set_up_ports(struct gateway *gateway, struct err *err)
     if (gateway->config->source_ip != GATEWAY_SOURCE_IP_NONE)
         gateway->source_ip = source_ip_set_up(gateway->config->source_ip, &gateway->source_err);
     bool as_client = gateway->source_ip > 0;
-    int r = publish_init(&gateway->publish, as_client, err);
+    int r = publish_init(&gateway->publish, &gateway->movers, as_client, err);
     if (r < 0)
         return r;
     return as_client ? confine_to_sockets(err) : confine_capabilities(err);
@@ -169,6 +172,8 @@ static size_t workers_of(struct gateway *gateway, struct worker *ret[WORKERS_MAX
         ret[n++] = &gateway->publish.worker;
     if (gateway->config->network)
         ret[n++] = &gateway->outbound.worker;
+    for (unsigned i = 0; i < gateway->movers.n; i++)
+        ret[n++] = &gateway->movers.worker[i];
     return n;
 }
 
@@ -282,7 +287,10 @@ static int set_up(struct gateway *gateway, struct err *err)
     const struct gateway_config *config = gateway->config;
     int r = join(config, &gateway->fds_max, err);
     if (r >= 0)
+        r = movers_start(&gateway->movers, movers_wanted(), err);
+    if (r >= 0)
         r = worker_init(&gateway->worker, err);
+    gateway->worker.movers = &gateway->movers;
     if (r >= 0 && config->network)
         r = place_make_gateway(config, &gateway->place, err);
     if (r >= 0)

@@ -148,10 +148,11 @@ int publish_remove(struct publish *publish, uint32_t id)
     return r < 0 ? r : order.code;
 }
 
-int publish_init(struct publish *publish, bool as_client, struct err *err)
+int publish_init(struct publish *publish, struct movers *movers, bool as_client, struct err *err)
 {
     publish->ports = NULL;
     int r = worker_init(&publish->worker, err);
+    publish->worker.movers = movers;
     if (r >= 0)
         r = connector_init(&publish->connector, &publish->worker, as_client, err);
     return r >= 0 ? datagrams_init(&publish->datagrams, &publish->worker, err) : r;

@@ -15,7 +15,7 @@
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
-
+struct movers;
 struct publish_port;
 
 struct publish {
@@ -27,9 +27,10 @@ struct publish {
 
 /**
  * Prepares the thread's worker.
+ * @param movers     who takes bulk connections
  * @param as_client  TCP connects with the client's address: source_ip_set_up() was done here
  */
-int publish_init(struct publish *publish, bool as_client, struct err *err);
+int publish_init(struct publish *publish, struct movers *movers, bool as_client, struct err *err);
 /** Serves until the process ends. Call it in the thread that entered the child's namespace. */
 void publish_run(struct publish *publish);
 /**

@@ -13,6 +13,9 @@
  * End of file on a source becomes shutdown(SHUT_WR) on the destination once the pipe is empty; when
  * both ways are closed the relay is gone. An error on either socket becomes a RST on the other.
  *
+ * A bulk connection goes to a mover, whole, when nothing of it waits in a pipe; it does not come
+ * back. With every mover behind it stays where it is, for good.
+ *
  * epoll is level-triggered. A socket whose peer is gone reports EPOLLHUP whatever is asked for: if
  * it has to wait for the other end it leaves the loop (hung_up), and the other end's events drive
  * it.
@@ -22,13 +25,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "rootlesskit/gateway/movers.h"
 
 #define RELAY_BULK 3
+/* Loopback's largest segment is a little shorter than the buffer, and may come alone. */
+#define RELAY_FULL (WORKER_BUFFER / 2)
 /* Bytes a way may move before the others get their turn. */
 #define RELAY_BUDGET (1024 * 1024)
 
@@ -41,43 +49,63 @@ void relay_reset(int take_fd)
     fd_close(take_fd);
 }
 
-static struct relay *alloc(struct worker *worker)
+static void count(struct worker *worker, int change)
 {
-    struct relay *relay = worker->free_relays;
-    if (relay)
-        worker->free_relays = relay->next_free;
-    else if (worker->n_relays < WORKER_RELAYS)
-        relay = &worker->relays[worker->n_relays++];
-    else
+    (void)atomic_fetch_add_explicit(&worker->n_relays, (uint32_t)change, memory_order_relaxed);
+}
+
+/* Takes a place; the count is the caller's. */
+static struct relay *alloc(struct worker *worker, const int fd[2], uint32_t owner)
+{
+    struct relay *relay = table_take(&worker->relays);
+    if (!relay)
         return NULL;
-    *relay = (struct relay){.worker = worker};
+    relay->worker = worker;
+    relay->owner = owner;
     for (int i = 0; i < 2; i++) {
         relay->way[i].pipe.in = -1;
         relay->end[i].source.fd = -1;
+        relay->end[i].fd = fd[i];
     }
     return relay;
 }
 
-static void give_back(struct loop_grave *grave)
+/* Its sockets and pipes are somebody else's, or closed. */
+static void leave(struct relay *relay)
 {
-    struct relay *relay = loop_owner(grave, struct relay, grave);
-    relay->next_free = relay->worker->free_relays;
-    relay->worker->free_relays = relay;
+    count(relay->worker, -1);
+    table_bury(&relay->worker->loop, relay);
 }
 
-static enum stats_direction direction_of(const struct relay *relay)
+static void give_pipe(struct relay *relay, struct relay_way *way)
 {
-    return relay->owner ? STATS_PUBLISHED : STATS_OUTBOUND;
+    if (way->pipe.in >= 0 && way->in_pipe == 0) {
+        worker_pipe_give(relay->worker, way->pipe);
+    } else if (way->pipe.in >= 0) {
+        fd_close(way->pipe.in);
+        fd_close(way->pipe.out);
+    }
+    way->pipe.in = -1;
+}
+
+static enum stats_direction direction_of(uint32_t owner)
+{
+    return owner ? STATS_PUBLISHED : STATS_OUTBOUND;
 }
 
 static void count_opened(struct relay *relay)
 {
-    relay->worker->stats.counters.opened[STATS_TCP][direction_of(relay)]++;
+    relay->worker->stats.counters.opened[STATS_TCP][direction_of(relay->owner)]++;
+}
+
+static void count_closed(struct worker *worker, uint32_t owner)
+{
+    worker->stats.counters.closed[STATS_TCP][direction_of(owner)]++;
 }
 
 static void count_moved(struct relay *relay, int w, size_t moved)
 {
-    enum stats_direction direction = direction_of(relay);
+    enum stats_direction direction = direction_of(relay->owner);
     enum stats_way way = (w == 1) == (direction == STATS_PUBLISHED) ? STATS_SENT : STATS_RECEIVED;
     relay->way[w].bytes += moved;
     relay->worker->stats.counters.bytes[STATS_TCP][direction][way] += moved;
@@ -87,24 +115,16 @@ static void count_moved(struct relay *relay, int w, size_t moved)
 static void drop(struct relay *relay, bool reset)
 {
     if (!relay->connecting)
-        relay->worker->stats.counters.closed[STATS_TCP][direction_of(relay)]++;
+        count_closed(relay->worker, relay->owner);
     for (int i = 0; i < 2; i++) {
-        struct relay_way *way = &relay->way[i];
-        if (way->pipe.in >= 0 && way->in_pipe == 0) {
-            worker_pipe_give(relay->worker, way->pipe);
-        } else if (way->pipe.in >= 0) {
-            fd_close(way->pipe.in);
-            fd_close(way->pipe.out);
-        }
+        give_pipe(relay, &relay->way[i]);
         loop_del(&relay->worker->loop, &relay->end[i].source);
         if (reset)
             relay_reset(relay->end[i].fd);
         else
             fd_close(relay->end[i].fd);
     }
-    relay->open = false;
-    relay->grave.free_fn = give_back;
-    loop_bury(&relay->worker->loop, &relay->grave);
+    leave(relay);
 }
 
 /* What a step of a way came to. */
@@ -147,7 +167,7 @@ static enum step copy_step(struct relay *relay, int w, size_t *moved)
         way->ended = true;
         return STEP_EMPTY;
     }
-    way->full_reads = n == WORKER_BUFFER ? (uint8_t)(way->full_reads + 1) : 0;
+    way->full_reads = n >= RELAY_FULL ? (uint8_t)(way->full_reads + 1) : 0;
     ssize_t sent = send(relay->end[1 - w].fd, buffer, (size_t)n, MSG_NOSIGNAL);
     if (sent < 0 && !would_block())
         return STEP_ERROR;
@@ -185,7 +205,7 @@ static enum step fill_pipe(struct relay *relay, int w)
         return n == 0 || would_block() ? STEP_EMPTY : STEP_ERROR;
     way->in_pipe = (uint32_t)n;
     /* A trickle is cheaper copied: leave bulk when a turn brings little. */
-    way->full_reads = n >= WORKER_BUFFER / 2 ? RELAY_BULK : (uint8_t)(way->full_reads - 1);
+    way->full_reads = n >= RELAY_FULL ? RELAY_BULK : (uint8_t)(way->full_reads - 1);
     return STEP_MOVED;
 }
 
@@ -217,6 +237,16 @@ static void pass_on_end(struct relay *relay, int w)
     (void)shutdown(relay->end[1 - w].fd, SHUT_WR);
 }
 
+/* A connection changes threads when it is bulk and nothing of it waits in this one. */
+static bool may_leave(const struct relay *relay)
+{
+    const struct relay_way *way = relay->way;
+    return relay->worker->movers && !relay->stays && relay->worker->movers->n > 0 &&
+           (way[0].full_reads >= RELAY_BULK || way[1].full_reads >= RELAY_BULK) &&
+           way[0].in_pipe == 0 && way[1].in_pipe == 0 && !relay->end[0].hung_up &&
+           !relay->end[1].hung_up;
+}
+
 /* Moves what can be moved. @return false when the connection is broken */
 static bool pump(struct relay *relay, int w)
 {
@@ -224,7 +254,7 @@ static bool pump(struct relay *relay, int w)
     size_t moved = 0;
     enum step step = STEP_MOVED;
     while (step == STEP_MOVED && moved < RELAY_BUDGET) {
-        if (way->ended && way->in_pipe == 0)
+        if ((way->ended && way->in_pipe == 0) || may_leave(relay))
             break;
         step = way->in_pipe > 0 || way->full_reads >= RELAY_BULK ? bulk_step(relay, w, &moved)
                                                                  : copy_step(relay, w, &moved);
@@ -234,10 +264,8 @@ static bool pump(struct relay *relay, int w)
     if (step == STEP_ERROR)
         return false;
     way->blocked = step == STEP_BLOCKED;
-    if (way->in_pipe == 0 && way->pipe.in >= 0 && step != STEP_MOVED) {
-        worker_pipe_give(relay->worker, way->pipe);
-        way->pipe.in = -1;
-    }
+    if (way->in_pipe == 0 && step != STEP_MOVED)
+        give_pipe(relay, way);
     pass_on_end(relay, w);
     return true;
 }
@@ -272,7 +300,7 @@ static bool finish_connect(struct relay *relay)
     if (getsockopt(relay->end[1].fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
         code = errno;
     if (code != 0) {
-        stats_failed(&relay->worker->stats, direction_of(relay), code);
+        stats_failed(&relay->worker->stats, direction_of(relay->owner), code);
         return false;
     }
     relay->connecting = false;
@@ -301,6 +329,63 @@ static bool hang_up(struct relay *relay, int i)
     return true;
 }
 
+/* What is handed to a mover. */
+struct parcel {
+    int fd[2];
+    struct relay_way way[2];
+    uint32_t owner, opened_s, used_s;
+};
+_Static_assert(sizeof(struct parcel) <= WORKER_POST_MAX, "a connection fits into a letter");
+
+static int watch(struct relay *relay);
+
+static void unpack(struct worker *worker, void *arg)
+{
+    const struct parcel *parcel = arg;
+    struct relay *relay = alloc(worker, parcel->fd, parcel->owner);
+    if (!relay) {
+        count(worker, -1);
+        count_closed(worker, parcel->owner);
+        relay_reset(parcel->fd[0]);
+        relay_reset(parcel->fd[1]);
+        return;
+    }
+    relay->opened_s = parcel->opened_s;
+    relay->used_s = parcel->used_s;
+    memcpy(relay->way, parcel->way, sizeof relay->way);
+    (void)watch(relay);
+}
+
+/* The sockets leave this loop first: from the post on they are the mover's alone. */
+static void hand_over(struct relay *relay, struct worker *mover)
+{
+    struct parcel parcel = {
+        .owner = relay->owner, .opened_s = relay->opened_s, .used_s = relay->used_s};
+    for (int i = 0; i < 2; i++) {
+        give_pipe(relay, &relay->way[i]);
+        parcel.way[i] = relay->way[i];
+        parcel.fd[i] = relay->end[i].fd;
+        loop_del(&relay->worker->loop, &relay->end[i].source);
+    }
+    count(mover, 1);
+    if (worker_post(mover, unpack, &parcel, sizeof parcel) == 0) {
+        leave(relay);
+        return;
+    }
+    count(mover, -1);
+    relay->stays = true;
+    (void)watch(relay);
+}
+
+static void settle(struct relay *relay)
+{
+    struct worker *mover = may_leave(relay) ? movers_pick(relay->worker->movers) : NULL;
+    if (mover)
+        hand_over(relay, mover);
+    else
+        set_interest(relay);
+}
+
 static void on_end(struct relay *relay, int i, uint32_t events)
 {
     /* While connecting, the client's end asks for nothing: only its own failure is reported. */
@@ -313,7 +398,7 @@ static void on_end(struct relay *relay, int i, uint32_t events)
     if (ok && (events & EPOLLHUP))
         ok = hang_up(relay, i);
     if (ok)
-        set_interest(relay);
+        settle(relay);
     else
         drop(relay, true);
 }
@@ -328,28 +413,13 @@ static void on_end_1(struct loop_source *source, uint32_t events)
     on_end(loop_owner(source, struct relay, end[1].source), 1, events);
 }
 
-static int join(struct worker *worker, int fd_a, int fd_b, uint32_t owner, bool connecting)
+static int watch(struct relay *relay)
 {
-    struct relay *relay = alloc(worker);
-    if (!relay) {
-        stats_failed(&worker->stats, owner ? STATS_PUBLISHED : STATS_OUTBOUND, ENOBUFS);
-        relay_reset(fd_a);
-        relay_reset(fd_b);
-        return -ENOBUFS;
-    }
-    relay->owner = owner;
-    relay->connecting = connecting;
-    relay->open = true;
-    relay->opened_s = relay->used_s = stats_now_s();
-    if (!connecting)
-        count_opened(relay);
-    relay->end[0].fd = fd_a;
-    relay->end[1].fd = fd_b;
     int r = 0;
     for (int i = 0; i < 2 && r >= 0; i++) {
         struct relay_end *end = &relay->end[i];
         end->events = wanted(relay, i);
-        r = loop_add(&worker->loop, &end->source, end->fd, end->events,
+        r = loop_add(&relay->worker->loop, &end->source, end->fd, end->events,
                      i == 0 ? on_end_0 : on_end_1);
     }
     if (r < 0)
@@ -357,19 +427,48 @@ static int join(struct worker *worker, int fd_a, int fd_b, uint32_t owner, bool 
     return r;
 }
 
+static int join(struct worker *worker, const int fd[2], uint32_t owner, bool connecting)
+{
+    struct relay *relay = alloc(worker, fd, owner);
+    if (!relay) {
+        stats_failed(&worker->stats, direction_of(owner), ENOBUFS);
+        relay_reset(fd[0]);
+        relay_reset(fd[1]);
+        return -ENOBUFS;
+    }
+    count(worker, 1);
+    relay->connecting = connecting;
+    relay->opened_s = relay->used_s = stats_now_s();
+    if (!connecting)
+        count_opened(relay);
+    return watch(relay);
+}
+
 int relay_join(struct worker *worker, int take_fd_a, int take_fd_b, uint32_t owner)
 {
-    return join(worker, take_fd_a, take_fd_b, owner, false);
+    const int fd[2] = {take_fd_a, take_fd_b};
+    return join(worker, fd, owner, false);
 }
 
 int relay_join_connecting(struct worker *worker, int take_fd_a, int take_fd_b, uint32_t owner)
 {
-    return join(worker, take_fd_a, take_fd_b, owner, true);
+    const int fd[2] = {take_fd_a, take_fd_b};
+    return join(worker, fd, owner, true);
 }
 
+static void end_here(struct worker *worker, void *arg)
+{
+    const uint32_t *owner = arg;
+    struct relay *relay = NULL;
+    while ((relay = table_next(&worker->relays, relay)))
+        if (relay->owner == *owner)
+            drop(relay, true);
+}
+
+/* What is on its way to a mover is in front of our question in its inbox. */
 void relay_end_all(struct worker *worker, uint32_t owner)
 {
-    for (uint32_t i = 0; i < worker->n_relays; i++)
-        if (worker->relays[i].open && worker->relays[i].owner == owner)
-            drop(&worker->relays[i], true);
+    end_here(worker, &owner);
+    for (unsigned i = 0; worker->movers && i < worker->movers->n; i++)
+        (void)worker_ask(&worker->movers->worker[i], end_here, &owner);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/loop.h"
+#include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
 /** From one end to the other. */
@@ -30,15 +31,14 @@ struct relay_end {
 };
 
 struct relay {
+    struct table_item item;
     struct relay_end end[2];
     struct relay_way way[2]; /**< way[i] leads from end[i] to end[1 - i] */
     struct worker *worker;
-    struct relay *next_free;
-    struct loop_grave grave;
     uint32_t owner;            /**< port id, or 0 */
     uint32_t opened_s, used_s; /**< stats_now_s() */
     bool connecting;           /**< end[1] is not connected yet */
-    bool open;
+    bool stays;                /**< no mover had room for it */
 };
 
 /**
@@ -51,7 +51,8 @@ int relay_join(struct worker *worker, int take_fd_a, int take_fd_b, uint32_t own
  * its peer sees a refusal and not an early end.
  */
 int relay_join_connecting(struct worker *worker, int take_fd_a, int take_fd_b, uint32_t owner);
-/** Resets every connection of @p owner. */
+/** Resets every connection of @p owner, also those that movers carry. Called in the thread that
+ *  joined them, which is no mover. */
 void relay_end_all(struct worker *worker, uint32_t owner);
 /** Closes a TCP socket with a RST. */
 void relay_reset(int take_fd);

@@ -149,10 +149,10 @@ static void put_relay(struct stats_sink *sink, const struct relay *relay, uint32
 static void put_flows(struct worker *worker, void *arg)
 {
     struct stats_sink *sink = arg;
+    const struct relay *relay = NULL;
     uint32_t now_s = stats_now_s();
-    for (uint32_t i = 0; i < worker->n_relays; i++)
-        if (worker->relays[i].open)
-            put_relay(sink, &worker->relays[i], now_s);
+    while ((relay = table_next(&worker->relays, relay)))
+        put_relay(sink, relay, now_s);
     for (struct stats_source *source = worker->stats.sources; source; source = source->next)
         source->put(source, sink);
     flush(sink);

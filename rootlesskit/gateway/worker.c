@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,39 +80,49 @@ void worker_timer_forget(struct worker *worker, struct worker_timer *timer)
 
 void *worker_reserve(size_t size)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
-    return p == MAP_FAILED ? NULL : p;
+    return table_reserve(size);
 }
 
-/* What another thread asks for; it waits, so its memory is good until then. */
-struct question {
+/* What another thread wants. When it waits, its memory is good until then. */
+struct letter {
     worker_fn *fn;
     void *arg;
-    sem_t *done;
+    sem_t *done; /* NULL: nobody waits, and the argument is here */
+    _Alignas(max_align_t) unsigned char message[WORKER_POST_MAX];
 };
 
-static void on_question(struct loop_source *source, uint32_t events)
+static void on_letter(struct loop_source *source, uint32_t events)
 {
     (void)events;
     struct worker *worker = loop_owner(source, struct worker, inbox);
-    struct question question;
-    if (msg_recv(source->fd, &question, sizeof question, NULL, NULL) <= 0)
+    struct letter letter;
+    if (msg_recv(source->fd, &letter, sizeof letter, NULL, NULL) <= 0)
         return;
-    question.fn(worker, question.arg);
-    (void)sem_post(question.done);
+    letter.fn(worker, letter.done ? letter.arg : letter.message);
+    if (letter.done)
+        (void)sem_post(letter.done);
 }
 
 int worker_ask(struct worker *worker, worker_fn *fn, void *arg)
 {
     sem_t done;
-    struct question question = {.fn = fn, .arg = arg, .done = &done};
+    struct letter letter = {.fn = fn, .arg = arg, .done = &done};
     (void)sem_init(&done, 0, 0);
-    int r = msg_send(worker->inbox_fd, &question, sizeof question, NULL, 0);
+    int r = msg_send(worker->inbox_fd, &letter, sizeof letter, NULL, 0);
     while (r == 0 && sem_wait(&done) < 0)
         ;
     (void)sem_destroy(&done);
     return r;
+}
+
+int worker_post(struct worker *worker, worker_fn *fn, const void *message, size_t len)
+{
+    struct letter letter = {.fn = fn};
+    if (len > sizeof letter.message)
+        return -E2BIG;
+    memcpy(letter.message, message, len);
+    ssize_t n = send(worker->inbox_fd, &letter, sizeof letter, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -EAGAIN : 0;
 }
 
 static int open_inbox(struct worker *worker, struct err *err)
@@ -120,7 +132,7 @@ static int open_inbox(struct worker *worker, struct err *err)
     if (r < 0)
         return r;
     worker->inbox_fd = pair[0];
-    r = loop_add(&worker->loop, &worker->inbox, pair[1], EPOLLIN, on_question);
+    r = loop_add(&worker->loop, &worker->inbox, pair[1], EPOLLIN, on_letter);
     return r < 0 ? err_sys(err, -r, "cannot watch a socket pair") : 0;
 }
 
@@ -130,11 +142,12 @@ int worker_init(struct worker *worker, struct err *err)
     int r = loop_init(&worker->loop, err);
     if (r < 0)
         return r;
-    worker->buffer = worker_reserve(WORKER_BUFFER);
-    worker->relays = worker_reserve(WORKER_RELAYS * sizeof(struct relay));
-    if (!worker->buffer || !worker->relays)
+    worker->buffer = table_reserve(WORKER_BUFFER);
+    if (!worker->buffer)
         return err_set(err, ENOMEM, "no memory for the data plane");
-    r = open_inbox(worker, err);
+    r = table_init(&worker->relays, sizeof(struct relay), WORKER_RELAYS, err);
+    if (r >= 0)
+        r = open_inbox(worker, err);
     if (r < 0)
         return r;
     int clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -1,7 +1,7 @@
 /*
  * One thread of the data plane: its event loop, its copy buffer, its pipes, its connections, its
- * clock. A worker shares nothing with another one; all it needs is allocated when it starts.
- * worker_ask() is the one door between two of them.
+ * clock. A worker shares nothing with another one; all it needs is allocated when it starts. The
+ * one door between two of them is the inbox: worker_ask() waits, worker_post() does not.
  */
 #pragma once
 
@@ -11,17 +11,21 @@
 
 #include "lib/base/loop.h"
 #include "rootlesskit/gateway/stats.h"
+#include "rootlesskit/gateway/table.h"
 
 struct err;
-struct relay;
+struct movers;
 
 /** Copy buffer: what one recv(2) takes before a direction counts as busy. */
 #define WORKER_BUFFER (64 * 1024)
-/** Spare pipes kept; pipe-max-size (1 MiB) each is what unprivileged users may have (pipe(7)). */
-#define WORKER_PIPES 32
+/** Spare pipes kept; pipe-max-size (1 MiB) each is what unprivileged users may have (pipe(7)), and
+ *  pipe-user-pages-soft allows 64 of them: spare ones of a thread are missed by another. */
+#define WORKER_PIPES 8
 #define WORKER_PIPE_SIZE (1024 * 1024)
 /** Connections of one worker: two fds each, and more than the usual hard limit of fds allows. */
 #define WORKER_RELAYS 65536
+/** What worker_post() takes, bytes. */
+#define WORKER_POST_MAX 128
 /** How often waiting things are looked at while there are any. */
 #define WORKER_TICK_MS 250
 
@@ -43,17 +47,16 @@ struct worker {
     unsigned char *buffer;
     struct worker_pipe pipes[WORKER_PIPES];
     unsigned n_pipes;
-    struct relay *relays;      /**< WORKER_RELAYS of them, touched only when used */
-    struct relay *free_relays; /**< given back */
-    uint32_t n_relays;         /**< ever used: [0, n_relays) */
+    struct table relays;
+    _Atomic uint32_t n_relays; /**< here or on their way; others read it */
+    struct movers *movers;     /**< who takes bulk connections; NULL: nobody */
     struct loop_source clock;
     struct worker_timer *timers;
     bool ticking;
     struct stats stats;
 };
 
-/** Zeroed memory for a table that lives as long as the process; a page of it exists once touched.
- *  @return NULL when there is none */
+/** table_reserve(). */
 void *worker_reserve(size_t size);
 int worker_init(struct worker *worker, struct err *err);
 typedef void worker_fn(struct worker *worker, void *arg);
@@ -63,6 +66,12 @@ typedef void worker_fn(struct worker *worker, void *arg);
  * @return 0 or -errno: it was not called
  */
 int worker_ask(struct worker *worker, worker_fn *fn, void *arg);
+/**
+ * Has @p fn called there, some time later, with a copy of @p message, aligned for any type; in the
+ * order of what one thread posts and asks.
+ * @return 0; -EAGAIN when that thread is behind: nothing was posted
+ */
+int worker_post(struct worker *worker, worker_fn *fn, const void *message, size_t len);
 /** Has @p timer called at every tick until worker_timer_stop(). */
 void worker_timer_start(struct worker *worker, struct worker_timer *timer);
 void worker_timer_stop(struct worker_timer *timer);
