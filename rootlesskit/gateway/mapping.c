@@ -154,7 +154,9 @@ int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t po
     mapping->port = port;
     mapping->fd = fd;
     mapping->whole = true;
+    mapping->opened_s = stats_now_s();
     mapping->pairs = NULL;
+    all->stats->counters.mappings++;
     mapping->next = *bucket;
     *bucket = mapping;
     recent_add(&all->by_use, &mapping->recent, now_ms);
@@ -175,6 +177,7 @@ void mapping_release(struct mappings *all, struct mapping *mapping)
     recent_remove(&all->by_use, &mapping->recent);
     loop_del(all->loop, &mapping->source);
     mapping->fd = fd_close(mapping->fd);
+    all->stats->counters.mappings--;
     mapping->next = all->free_mappings;
     all->free_mappings = mapping;
 }
@@ -273,6 +276,8 @@ int pair_make(struct mappings *all, struct mapping *mapping, const struct in6_ad
         all->free_pairs = pair;
         return r;
     }
+    pair->opened_s = stats_now_s();
+    all->stats->counters.opened[STATS_UDP][STATS_OUTBOUND]++;
     add_pair(all, mapping, pair, now_ms);
     *ret = pair;
     return 0;
@@ -298,8 +303,56 @@ void pair_release(struct mappings *all, struct pair *pair)
     recent_remove(list_of(all, pair), &pair->recent);
     loop_del(all->loop, &pair->source);
     pair->fd = fd_close(pair->fd);
+    all->stats->counters.closed[STATS_UDP][STATS_OUTBOUND]++;
     pair->next = all->free_pairs;
     all->free_pairs = pair;
+}
+
+/* --- what there is */
+
+static uint32_t idle_s(const struct recent_link *link, int64_t now_ms)
+{
+    return (uint32_t)((now_ms - link->used_ms) / 1000);
+}
+
+static void put_pairs(const struct mapping *mapping, struct stats_record record,
+                      struct stats_sink *sink, int64_t now_ms)
+{
+    record.state = STATS_OPEN;
+    for (const struct pair *pair = mapping->pairs; pair; pair = pair->sibling) {
+        struct sockaddr_storage host = {0};
+        memcpy(&host, &pair->host, sizeof pair->host);
+        record.remote = pair->remote;
+        record.remote_port = pair->port;
+        record.dialled_port = address_of_socket(&host, &record.dialled);
+        if (address_equal(&record.dialled, &record.remote)) {
+            record.dialled = (struct in6_addr){0};
+            record.dialled_port = 0;
+        }
+        memcpy(record.bytes, pair->bytes, sizeof record.bytes);
+        record.age_s = stats_now_s() - pair->opened_s;
+        record.idle_s = idle_s(&pair->recent, now_ms);
+        stats_put(sink, &record);
+    }
+}
+
+void mappings_put(const struct mappings *all, struct stats_sink *sink)
+{
+    int64_t now_ms = clock_ms();
+    for (struct recent_link *link = all->by_use.oldest; link; link = link->newer) {
+        const struct mapping *mapping = recent_owner(link, struct mapping, recent);
+        const struct stats_record record = {
+            .proto = STATS_UDP,
+            .direction = STATS_OUTBOUND,
+            .state = STATS_MAPPED,
+            .child = mapping->child,
+            .child_port = mapping->port,
+            .age_s = stats_now_s() - mapping->opened_s,
+            .idle_s = idle_s(link, now_ms),
+        };
+        stats_put(sink, &record);
+        put_pairs(mapping, record, sink, now_ms);
+    }
 }
 
 static void expire_pairs(struct mappings *all, struct recent *list, int64_t idle_ms, int64_t now_ms)

@@ -16,6 +16,7 @@
 #include "lib/base/loop.h"
 #include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/recent.h"
+#include "rootlesskit/gateway/stats.h"
 
 struct err;
 struct stock;
@@ -41,6 +42,7 @@ struct mapping {
     uint16_t port; /**< the child's, host byte order */
     bool whole;    /**< what is too long for the path is refused, not sent in fragments */
     int fd;
+    uint32_t opened_s; /**< stats_now_s() */
 };
 
 struct pair {
@@ -56,11 +58,14 @@ struct pair {
     int64_t told_ms;          /**< ... and when */
     union burst_address host; /**< the remote as it is dialled */
     int fd;
+    uint32_t opened_s;
+    uint64_t bytes[STATS_WAYS];
 };
 
 struct mappings {
     struct loop *loop;
     struct stock *stock;
+    struct stats *stats;         /**< of the worker */
     loop_fn *on_host, *on_child; /**< something to do on a mapping's, a pair's socket */
     struct mapping *mappings, **mapping_buckets, *free_mappings;
     struct pair *pairs, **pair_buckets, *free_pairs;
@@ -91,5 +96,7 @@ int pair_make(struct mappings *all, struct mapping *mapping, const struct in6_ad
 /** A datagram went its way. @param answer  from the remote */
 void pair_use(struct mappings *all, struct pair *pair, bool answer, int64_t now_ms);
 void pair_release(struct mappings *all, struct pair *pair);
+/** Writes a record of every mapping and pair. */
+void mappings_put(const struct mappings *all, struct stats_sink *sink);
 /** Ends what has been idle for too long. @return false: there is nothing left */
 bool mappings_expire(struct mappings *all, int64_t now_ms);

@@ -129,6 +129,16 @@ static uint32_t read_errors(const struct udp *udp, const struct mapping *mapping
     return mtu;
 }
 
+/* What the last burst_send() came to. */
+static void count_sent(const struct udp *udp, struct pair *pair, enum stats_way way)
+{
+    struct stats *stats = &udp->worker->stats;
+    struct burst_sent sent = burst_sent(udp->burst);
+    pair->bytes[way] += sent.bytes;
+    stats->counters.bytes[STATS_UDP][STATS_OUTBOUND][way] += sent.bytes;
+    stats_dropped(stats, STATS_OUTBOUND, ENOBUFS, sent.lost);
+}
+
 /* --- from the child */
 
 /* A host's kernel says nothing of a datagram longer than its interface's MTU, it fragments it: so a
@@ -149,13 +159,14 @@ static void cut(struct udp *udp, struct pair *pair, const struct burst_route *ro
     size_t len = first->segment > 0 ? first->segment : first->len;
     uint32_t mtu = read_errors(udp, pair->mapping);
     bool probe = route->hops > 0;
+    unsigned refused = n;
     if (!probe) {
         mapping_keep_whole(pair->mapping, false);
-        if (burst_send(udp->burst, pair->mapping->fd, route, which, n) > 0 ||
-            !wants_the_mtu(route, len))
-            return;
+        refused = burst_send(udp->burst, pair->mapping->fd, route, which, n);
+        count_sent(udp, pair, STATS_SENT);
     }
-    if (mtu > 0)
+    stats_dropped(&udp->worker->stats, STATS_OUTBOUND, EMSGSIZE, refused);
+    if (mtu > 0 && (probe || (refused == 0 && wants_the_mtu(route, len))))
         tell_mtu(pair, udp, mtu, len, probe);
 }
 
@@ -173,6 +184,7 @@ static void answer_refusals(struct udp *udp, struct pair *pair, const struct bur
         else
             code = refusal->code;
     }
+    stats_dropped(&udp->worker->stats, STATS_OUTBOUND, -code, n - n_too_long);
     int reason = code < 0 ? icmp_reason_of(-code) : -1;
     struct notice notice = {.reason = (enum icmp_reason)reason};
     if (reason >= 0)
@@ -193,6 +205,7 @@ static void send_out(struct udp *udp, struct pair *pair, const struct way *way,
         route.hops = hops_onward((uint8_t)way->hops);
     mapping_keep_whole(pair->mapping, !way->fragmented);
     unsigned refused = burst_send(udp->burst, pair->mapping->fd, &route, which, n);
+    count_sent(udp, pair, STATS_SENT);
     pair_use(&udp->mappings, pair, false, clock_ms());
     if (refused > 0)
         answer_refusals(udp, pair, &route, refused);
@@ -216,8 +229,9 @@ static void refuse(const struct udp *udp, const struct way *way, size_t len, int
         tell(udp, way, len, &notice);
 }
 
-/* @return NULL: the datagram is lost, or was answered */
-static struct pair *pair_for(struct udp *udp, const struct way *way, size_t len)
+/* @param n  datagrams that go there
+ * @return NULL: they are lost, or were answered */
+static struct pair *pair_for(struct udp *udp, const struct way *way, size_t len, unsigned n)
 {
     struct mappings *all = &udp->mappings;
     struct mapping *mapping = mapping_find(all, &way->source, way->source_port);
@@ -231,8 +245,10 @@ static struct pair *pair_for(struct udp *udp, const struct way *way, size_t len)
         r = mapping_make(all, &way->source, way->source_port, now, &mapping);
     if (r == 0)
         r = pair_make(all, mapping, &way->dest, way->dest_port, &host, now, &pair);
-    if (r < 0)
+    if (r < 0) {
+        stats_dropped(&udp->worker->stats, STATS_OUTBOUND, -r, n);
         refuse(udp, way, len, r);
+    }
     worker_timer_start(udp->worker, &udp->timer);
     return pair;
 }
@@ -271,7 +287,7 @@ static void serve_new(struct udp *udp, int fd)
         size_t len = burst_piece(udp->burst, i)->len;
         if (!is_served(udp, way) || ends_here(udp, way, len))
             continue;
-        struct pair *pair = pair_for(udp, way, len);
+        struct pair *pair = pair_for(udp, way, len, n_which);
         if (pair)
             send_out(udp, pair, way, which, n_which);
     }
@@ -359,6 +375,7 @@ static void serve_host(struct udp *udp, struct mapping *mapping)
             continue;
         pair_use(&udp->mappings, pair, true, clock_ms());
         (void)burst_send(udp->burst, pair->fd, &connected, which, n_which);
+        count_sent(udp, pair, STATS_RECEIVED);
     }
 }
 
@@ -392,6 +409,11 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
         worker_timer_stop(timer);
 }
 
+static void put_flows(struct stats_source *source, struct stats_sink *sink)
+{
+    mappings_put(&loop_owner(source, struct udp, stats)->mappings, sink);
+}
+
 static int watch(struct udp *udp, struct loop_source *source, int fd, loop_fn *fn, int family)
 {
     if (fd < 0)
@@ -404,12 +426,15 @@ int udp_init(struct udp *udp, struct worker *worker, const struct policy *policy
              const struct icmp_sockets *icmp, struct stock *stock, int fd4, int fd6, uint32_t fds,
              struct err *err)
 {
-    *udp = (struct udp){.worker = worker,
-                        .policy = policy,
-                        .icmp = icmp,
-                        .burst = burst_new(),
-                        .mappings = {.on_host = on_host, .on_child = on_child},
-                        .timer.fn = on_tick};
+    *udp = (struct udp){
+        .worker = worker,
+        .policy = policy,
+        .icmp = icmp,
+        .burst = burst_new(),
+        .mappings = {.on_host = on_host, .on_child = on_child, .stats = &worker->stats},
+        .timer.fn = on_tick,
+        .stats.put = put_flows};
+    stats_join(&worker->stats, &udp->stats);
     if (!udp->burst)
         return err_set(err, ENOMEM, "no memory for datagrams");
     int r = mappings_init(&udp->mappings, &worker->loop, stock, fds, err);

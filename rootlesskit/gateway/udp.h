@@ -36,6 +36,7 @@ struct udp {
     struct loop_source v4, v6; /**< of what no pair has a socket for */
     struct mappings mappings;
     struct worker_timer timer;
+    struct stats_source stats;
 };
 
 /**

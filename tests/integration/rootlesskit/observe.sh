@@ -146,6 +146,27 @@ ok "a connection that nobody answers is held" wait_for 10 has_flows 1 state=held
 is "with its addresses" "$(flows state=held)" '{"proto":"tcp","direction":"outbound","state":"held","childIP":"10.0.2.100","remoteIP":"198.18.7.9","remotePort":80,"sentBytes":0,"receivedBytes":0}'
 is "metrics: held" "$(metric rootlesskit_held_syns)" 1
 
+python3 "$work/udp.py" echo 198.18.7.1 5020 &
+python3 "$work/udp.py" echo 127.0.0.1 5020 &
+python3 "$work/udp.py" echo ::1 5020 &
+bound() { [ "$(ss -Hlun 'sport = :5020' | wc -l)" = 3 ]; }
+wait_for 10 bound
+is "outbound UDP answers" "$(inside python3 "$work/udp.py" ask 198.18.7.1,10.0.2.2 5020 300 | xargs)" "198.18.7.1 10.0.2.2"
+is "a mapping and a pair each" "$(flows proto=udp direction=outbound | sort)" '{"proto":"udp","direction":"outbound","state":"mapped","childIP":"10.0.2.100","sentBytes":0,"receivedBytes":0}
+{"proto":"udp","direction":"outbound","state":"mapped","childIP":"10.0.2.100","sentBytes":0,"receivedBytes":0}
+{"proto":"udp","direction":"outbound","state":"open","childIP":"10.0.2.100","remoteIP":"10.0.2.2","remotePort":5020,"dialledIP":"127.0.0.1","dialledPort":5020,"sentBytes":300,"receivedBytes":300}
+{"proto":"udp","direction":"outbound","state":"open","childIP":"10.0.2.100","remoteIP":"198.18.7.1","remotePort":5020,"sentBytes":300,"receivedBytes":300}'
+is "metrics: both" "$(metric rootlesskit_udp_mappings) $(metric rootlesskit_flows proto=udp direction=outbound) $(metric rootlesskit_traffic_bytes_total proto=udp direction=outbound)" "2 2 1200"
+if inside ip -6 addr show dev tap0 | grep -q fd72:6b69:74::100; then
+    inside python3 "$work/udp.py" ask fd72:6b69:74::2 5020 50 >/dev/null
+    is "IPv6" "$(flows childIP=fd72:6b69:74::100 state=open)" '{"proto":"udp","direction":"outbound","state":"open","childIP":"fd72:6b69:74::100","remoteIP":"fd72:6b69:74::2","remotePort":5020,"dialledIP":"::1","dialledPort":5020,"sentBytes":50,"receivedBytes":50}'
+else
+    skip "IPv6" "the child has none"
+fi
+before=$(metric rootlesskit_datagrams_dropped_total direction=outbound reason=prohibited)
+inside python3 "$work/udp.py" ask 198.18.8.2 80 10 >/dev/null
+is "a datagram that the host prohibits" "$(($(metric rootlesskit_datagrams_dropped_total direction=outbound reason=prohibited) - before))" 1
+
 : >/etc/resolv.conf
 asks() { inside dig +time=3 +tries=1 @10.0.2.3 a.example | grep -q SERVFAIL; }
 ok "DNS without a resolver fails" wait_for 10 asks
