@@ -36,7 +36,7 @@ static const struct cli_option json_option[] = {
 static const struct cli_option top_options[] = {
     {"interval", 0, CLI_U32, offsetof(struct ctl_config, interval_s), "SECONDS",
      "how often to look (default: 2)", .min = 1, .max = 86400},
-    {"count", 0, CLI_U32, offsetof(struct ctl_config, count), "N", "end after that many times",
+    {"count", 'c', CLI_U32, offsetof(struct ctl_config, count), "N", "end after that many times",
      .min = 1, .max = UINT32_MAX},
 };
 
@@ -294,7 +294,7 @@ PROGRAM(flows_program, "flows [--json]",
         "Lists TCP connections and UDP flows that are relayed, and their bytes.", 1);
 PROGRAM(metrics_program, "metrics", "Prints counters in the format of OpenMetrics.", 0);
 PROGRAM_OF(
-    top_program, "top [--interval=SECONDS] [--count=N]",
+    top_program, "top [--interval=SECONDS] [-c N]",
     "Watches what is relayed, the busiest first: q ends it. Where the output is no terminal, "
     "a table\na time.",
     top_options, 2);
