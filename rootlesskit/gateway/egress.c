@@ -85,7 +85,7 @@ static int read_port(struct cursor *c, uint16_t *ret, struct err *err)
 /* PORT or FIRST-LAST */
 static int read_ports(struct cursor *c, struct egress_rule *rule, struct err *err)
 {
-    struct egress_ports range;
+    struct egress_ports range = {0};
     if (rule->n_ports == EGRESS_PORTS_MAX)
         return err_set(err, E2BIG, "a rule has up to %d ports and ranges of ports",
                        EGRESS_PORTS_MAX);
