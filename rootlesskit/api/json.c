@@ -27,19 +27,13 @@ static void put_text(json_t *json, const char *key, const char *value)
         (void)json_object_set_new(json, key, api_text_to_json(value));
 }
 
-static void put_port(json_t *json, const char *key, uint16_t port)
-{
-    if (port)
-        (void)json_object_set_new(json, key, json_integer(port));
-}
-
 json_t *api_spec_to_json(const struct port_spec *spec)
 {
     json_t *json = json_object();
     put_text(json, "proto", spec->proto);
     put_text(json, "parentIP", spec->parent_ip);
-    put_port(json, "parentPort", spec->parent_port);
-    put_port(json, "childPort", spec->child_port);
+    (void)json_object_set_new(json, "parentPort", json_integer(spec->parent_port));
+    (void)json_object_set_new(json, "childPort", json_integer(spec->child_port));
     put_text(json, "childIP", spec->child_ip);
     return json;
 }
@@ -65,7 +59,7 @@ static int take_port(const json_t *json, const char *key, uint16_t *ret, struct 
         return 0;
     json_int_t number = json_integer_value(value);
     if (!json_is_integer(value) || number < 0 || number > UINT16_MAX)
-        return err_set(err, EINVAL, "%s must be a port number from 1 to 65535", key);
+        return err_set(err, EINVAL, "%s must be a port number up to 65535", key);
     *ret = (uint16_t)number;
     return 0;
 }
@@ -74,6 +68,9 @@ int api_spec_from_json(const json_t *json, struct port_spec *ret, struct err *er
 {
     if (!json_is_object(json))
         return err_set(err, EINVAL, "a port spec must be a JSON object");
+    /* 0 asks for any port; whoever left it out may have meant another. */
+    if (!json_is_integer(json_object_get(json, "parentPort")))
+        return err_set(err, EINVAL, "parentPort must be a port number; 0 takes one that is free");
     int r = take_text(json, "proto", ret->proto, sizeof ret->proto, err);
     if (r >= 0)
         r = take_text(json, "parentIP", ret->parent_ip, sizeof ret->parent_ip, err);

@@ -14,7 +14,7 @@ struct err;
 /** @p text as a JSON string; where it is no UTF-8 (a path, a client's bytes), '?' stands for each
  * byte beyond ASCII, so that an answer never fails for what it quotes. */
 json_t *api_text_to_json(const char *text);
-/** {"proto", "parentIP", "parentPort", "childPort", "childIP"}; empty ones are left out. */
+/** {"proto", "parentIP", "parentPort", "childPort", "childIP"}; empty addresses are left out. */
 json_t *api_spec_to_json(const struct port_spec *spec);
 /** Takes the fields it knows; a wrong type or a number no port can have is -EINVAL. */
 int api_spec_from_json(const json_t *json, struct port_spec *ret, struct err *err);

@@ -19,7 +19,7 @@ static const struct {
     {"{\"proto\":\"\\u0074cp\",\"parentPort\":1,\"childPort\":2,\"new\":{\"proto\":3}}",
      {"tcp", "", "", 1, 2}},
     /* What is missing is for port_spec_check() to say. */
-    {"{}", {"", "", "", 0, 0}},
+    {"{\"parentPort\":0}", {"", "", "", 0, 0}},
 };
 
 START_TEST(a_body_is_read)
@@ -49,16 +49,18 @@ static const struct {
     {"null", "must be a JSON object"},
     {"[]", "must be a JSON object"},
     {"\"tcp\"", "must be a JSON object"},
-    {"{\"proto\":1}", "proto must be a string"},
-    {"{\"proto\":\"muchtoolong\"}", "proto must be a string of at most 7"},
-    {"{\"proto\":\"tcp\\u0000\"}", "proto must not have a NUL"},
-    {"{\"parentIP\":[]}", "parentIP must be a string"},
-    {"{\"childIP\":false}", "childIP must be a string"},
-    {"{\"parentPort\":\"80\"}", "parentPort must be a port number from 1 to 65535"},
-    {"{\"parentPort\":65536}", "parentPort must be a port number from 1 to 65535"},
-    {"{\"parentPort\":80.0}", "parentPort must be a port number from 1 to 65535"},
-    {"{\"childPort\":-1}", "childPort must be a port number from 1 to 65535"},
-    {"{\"childPort\":true}", "childPort must be a port number from 1 to 65535"},
+    {"{\"parentPort\":1,\"proto\":1}", "proto must be a string"},
+    {"{\"parentPort\":1,\"proto\":\"muchtoolong\"}", "proto must be a string of at most 7"},
+    {"{\"parentPort\":1,\"proto\":\"tcp\\u0000\"}", "proto must not have a NUL"},
+    {"{\"parentPort\":1,\"parentIP\":[]}", "parentIP must be a string"},
+    {"{\"parentPort\":1,\"childIP\":false}", "childIP must be a string"},
+    {"{}", "parentPort must be a port number; 0 takes"},
+    {"{\"parentPort\":null}", "parentPort must be a port number; 0 takes"},
+    {"{\"parentPort\":\"80\"}", "parentPort must be a port number"},
+    {"{\"parentPort\":65536}", "parentPort must be a port number up to 65535"},
+    {"{\"parentPort\":80.0}", "parentPort must be a port number"},
+    {"{\"parentPort\":1,\"childPort\":-1}", "childPort must be a port number up to 65535"},
+    {"{\"parentPort\":1,\"childPort\":true}", "childPort must be a port number from 1 to 65535"},
 };
 
 START_TEST(a_bad_body_is_refused_with_the_reason)

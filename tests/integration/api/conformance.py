@@ -88,7 +88,9 @@ def refused_bodies():
     good = {"proto": "tcp", "parentIP": "127.0.0.1", "parentPort": 1, "childPort": 80, "childIP": "127.0.0.1"}
     for key in ("proto", "parentPort", "childPort"):
         yield {k: v for k, v in good.items() if k != key}
-        for value in (None, "", "80", 0, -1, 65536, 2**31, 2**63, 1.5, True, [], {}, "tcp\0", "x" * 70000):
+        if key != "parentPort":
+            yield {**good, key: 0}
+        for value in (None, "", "80", -1, 65536, 2**31, 2**63, 1.5, True, [], {}, "tcp\0", "x" * 70000):
             yield {**good, key: value}
     for key in ("parentIP", "childIP"):
         for value in (1, True, [], {}, "x", "1.2.3", "::g", "127.0.0.1\0", "x" * 1000):

@@ -65,7 +65,7 @@ half an object|{"proto":"tcp"|cannot read the body as JSON
 two values|{}{}|cannot read the body as JSON
 a list|[]|must be a JSON object
 null|null|must be a JSON object
-nothing in it|{}|unknown proto
+nothing in it|{}|parentPort must be a port
 a number for a string|{"proto":1,"parentPort":9000,"childPort":80}|proto must be a string
 a string for a number|{"proto":"tcp","parentPort":"9000","childPort":80}|parentPort must be a port
 a fraction|{"proto":"tcp","parentPort":9000.5,"childPort":80}|parentPort must be a port
