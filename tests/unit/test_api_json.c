@@ -60,7 +60,7 @@ static const struct {
     {"{\"parentPort\":65536}", "parentPort must be a port number up to 65535"},
     {"{\"parentPort\":80.0}", "parentPort must be a port number"},
     {"{\"parentPort\":1,\"childPort\":-1}", "childPort must be a port number up to 65535"},
-    {"{\"parentPort\":1,\"childPort\":true}", "childPort must be a port number from 1 to 65535"},
+    {"{\"parentPort\":1,\"childPort\":true}", "childPort must be a port number"},
 };
 
 START_TEST(a_bad_body_is_refused_with_the_reason)
