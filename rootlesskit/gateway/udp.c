@@ -271,12 +271,11 @@ static bool is_served(const struct udp *udp, const struct way *way)
 }
 
 /* Of the pieces received, those of each way together. */
-static void serve_new(struct udp *udp, int fd)
+static void serve_pieces(struct udp *udp, int n)
 {
     struct way ways[BURST_MAX];
     uint8_t which[BURST_MAX];
     uint32_t done = 0;
-    int n = burst_receive(udp->burst, fd);
     for (int i = 0; i < n; i++)
         ways[i] = way_of_piece(burst_piece(udp->burst, (unsigned)i));
     for (unsigned i = 0; (int)i < n; i++) {
@@ -296,13 +295,15 @@ static void serve_new(struct udp *udp, int fd)
 static void on_new_v4(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    serve_new(loop_owner(source, struct udp, v4), source->fd);
+    struct udp *udp = loop_owner(source, struct udp, v4);
+    serve_pieces(udp, burst_receive(udp->burst, source->fd));
 }
 
 static void on_new_v6(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    serve_new(loop_owner(source, struct udp, v6), source->fd);
+    struct udp *udp = loop_owner(source, struct udp, v6);
+    serve_pieces(udp, burst_receive(udp->burst, source->fd));
 }
 
 /* Nobody listens there any more; the remote may ask the host's kernel. */
@@ -314,29 +315,15 @@ static void drop_pair(struct udp *udp, struct pair *pair)
         mapping_release(&udp->mappings, mapping);
 }
 
+/* Not all is of this pair: while its socket was bound and not yet connected, the kernel may have
+ * taken it for that of another datagram to its remote. */
 static void serve_child(struct udp *udp, struct pair *pair)
 {
-    struct way ways[BURST_MAX];
-    uint8_t which[BURST_MAX];
-    uint32_t done = 0;
     int n = burst_receive(udp->burst, pair->fd);
-    if (n == -ECONNREFUSED) {
+    if (n == -ECONNREFUSED)
         drop_pair(udp, pair);
-        return;
-    }
-    for (int i = 0; i < n; i++) {
-        const struct burst_piece *piece = burst_piece(udp->burst, (unsigned)i);
-        ways[i] = way_of_pair(pair);
-        ways[i].hops = piece->hops;
-        ways[i].fragmented = piece->fragmented;
-    }
-    for (unsigned i = 0; (int)i < n; i++) {
-        if (done & 1U << i)
-            continue;
-        unsigned n_which = gather(ways, i, (unsigned)n, which, &done);
-        if (!ends_here(udp, &ways[i], burst_piece(udp->burst, i)->len))
-            send_out(udp, pair, &ways[i], which, n_which);
-    }
+    else
+        serve_pieces(udp, n);
 }
 
 /* --- from the host */

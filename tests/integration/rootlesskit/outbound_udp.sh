@@ -100,6 +100,10 @@ for mtu in 1500 65520; do
     }
 done
 
+# Each of them binds a socket to the server's address while others send to it.
+is "200 clients of one server at once, ten times" \
+    "$(for _ in 1 2 3 4 5 6 7 8 9 10; do inside python3 "$work/udp.py" many 198.18.2.2 7000 200; done | sort | uniq -c | xargs)" "10 200"
+
 # What the way says.
 hops() { # REMOTE GATEWAY ROUTER
     is "$1: one hop" "$(peer report "$1" 7000 1)" "EHOSTUNREACH $2"
