@@ -301,6 +301,7 @@ int main(int argc, char **argv)
     r = run(&capture, &err);
     struct err last = {0};
     int ended = r == 0 || capture.code == 0 ? end_file(&capture, &last) : 0;
+    pcapng_free(&capture.file);
     if (r >= 0 && ended < 0) {
         r = ended;
         err = last;

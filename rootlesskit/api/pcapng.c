@@ -209,3 +209,9 @@ int pcapng_flush(struct pcapng *file, struct err *err)
         (void)lseek(file->fd, file->end, SEEK_SET);
     return code ? err_sys(err, code, "cannot write packets") : 0;
 }
+
+void pcapng_free(struct pcapng *file)
+{
+    free(file->buffer);
+    *file = (struct pcapng){.fd = -EBADF};
+}

@@ -55,3 +55,5 @@ int pcapng_add_packet(struct pcapng *file, const struct pcapng_packet *packet, s
 int pcapng_add_counts(struct pcapng *file, const struct pcapng_counts *counts, struct err *err);
 /** Writes what was added. @return 0, or -errno: the file is still one of whole blocks */
 int pcapng_flush(struct pcapng *file, struct err *err);
+/** Frees what it holds; the fd stays the caller's. */
+void pcapng_free(struct pcapng *file);

@@ -63,6 +63,7 @@ START_TEST(blocks_are_whole)
     ck_assert_int_eq(pcapng_add_counts(&file, &counts, NULL), 0);
     ck_assert_int_eq(pcapng_flush(&file, NULL), 0);
     ck_assert_uint_eq(count_packets(fd), PACKETS);
+    pcapng_free(&file);
 }
 END_TEST
 
@@ -87,6 +88,7 @@ START_TEST(a_packet_is_as_it_was)
     ck_assert_uint_eq(words[6], sizeof copy + 7);
     ck_assert_int_eq(pread(fd, copy, sizeof copy, at + (off_t)sizeof words), sizeof copy);
     ck_assert_int_eq(memcmp(copy, data, sizeof copy), 0);
+    pcapng_free(&file);
 }
 END_TEST
 
@@ -113,6 +115,7 @@ START_TEST(a_full_disk_leaves_whole_blocks)
     (void)setrlimit(RLIMIT_FSIZE, &none);
     ck_assert_int_eq(r, -EFBIG);
     ck_assert_uint_eq(count_packets(fd), (unsigned)_i / 44); /* a block's length */
+    pcapng_free(&file);
 }
 END_TEST
 

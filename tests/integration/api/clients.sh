@@ -57,6 +57,29 @@ said "info" 0 "\
   - Supported protocols: [tcp tcp4]" rootlessctl info
 ok "info --json: indented" sh -c "rootlessctl info --json | grep -q '^    \"childPID\": 4242'"
 
+said "flows: a table" 0 "$(cat <<'END'
+PROTO  DIRECTION  STATE       PORT  CHILD             REMOTE                SENT  RECEIVED   AGE  IDLE  DIALLED
+tcp    outbound   open           -  10.0.2.100:40000  10.0.2.2:80           100B      5.0G    1m    1s  127.0.0.1:80
+tcp    outbound   held           -  10.0.2.100:40001  -                       0B        0B    0s    0s  -
+udp    outbound   mapped         -  10.0.2.100:5353   -                       0B        0B    0s    0s  -
+tcp    published  ending         7  -                 [2001:db8::1]:50000     0B        0B    0s    0s  -
+udp    published  connecting  4294967295  -                 -                     9.2E      9.2E  49710d  49710d  -
+END
+)" "${ctl[@]}" flows
+is "flows --json: one a line" "$("${ctl[@]}" flows --json | wc -l)" 5
+like "metrics: the text itself" "$("${ctl[@]}" metrics)" $'^# TYPE .*\n# EOF$'
+said "top: the busiest first" 0 "$(cat <<'END'
+5 flows (3 TCP, 2 UDP), 2.1G/s sent, 2.2G/s received
+ SENT/s  RECV/s    SENT RECEIVED  PROTO STATE       AGE  CHILD AND REMOTE
+   2.1G    2.1G    9.2E     9.2E  udp   connecting 49710d  - <- -
+     1B     80M    100B     5.0G  tcp   open         1m  10.0.2.100:40000 -> 10.0.2.2:80 (127.0.0.1:80)
+     0B      0B      0B       0B  tcp   held         0s  10.0.2.100:40001 -> -
+     0B      0B      0B       0B  udp   mapped       0s  10.0.2.100:5353 -> -
+     0B      0B      0B       0B  tcp   ending       0s  - <- [2001:db8::1]:50000
+END
+)" "${ctl[@]}" top -c 1
+refused "top: more often than it can" "--interval" "${ctl[@]}" top --interval=0
+
 run "${ctl[@]}" add-ports 8090:80/tcp 8081:80/tcp 8091:80/tcp
 is "add-ports: ends at the first error, keeps the ports before it" "$rc $out $err" "1 4 error: conflict with ID 2"
 before=$(rootlessctl list-ports --json)
