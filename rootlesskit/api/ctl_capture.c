@@ -107,7 +107,7 @@ static int open_child(pid_t pid, const char *state, struct target *target, struc
 static int find_child(const char *socket_path, struct target *target, struct err *err)
 {
     char state[PATH_MAX];
-    pid_t pid, again;
+    pid_t pid = 0, again = 0;
     int r = ask_child(socket_path, &pid, state, err);
     if (r >= 0)
         r = open_child(pid, state, target, err);

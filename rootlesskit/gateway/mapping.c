@@ -58,8 +58,8 @@ int mappings_init(struct mappings *all, struct loop *loop, struct stock *stock, 
     all->max_pairs = at_most(PAIRS_MAX, fds - fds / 3 + 1);
     all->mappings = worker_reserve(MAPPINGS_MAX * sizeof *all->mappings);
     all->pairs = worker_reserve(PAIRS_MAX * sizeof *all->pairs);
-    all->mapping_buckets = worker_reserve(MAPPING_BUCKETS * sizeof *all->mapping_buckets);
-    all->pair_buckets = worker_reserve(PAIR_BUCKETS * sizeof *all->pair_buckets);
+    all->mapping_buckets = worker_reserve(MAPPING_BUCKETS * sizeof(struct mapping *));
+    all->pair_buckets = worker_reserve(PAIR_BUCKETS * sizeof(struct pair *));
     if (!all->mappings || !all->pairs || !all->mapping_buckets || !all->pair_buckets)
         return err_set(err, ENOMEM, "no memory for datagrams");
     if (getrandom(&all->seed, sizeof all->seed, GRND_NONBLOCK) < 0)
