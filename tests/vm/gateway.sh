@@ -31,10 +31,28 @@ asks() {
     is "$1" "$out$(grep -om 1 "Connection refused" <<<"$err" || true)" "$2"
 }
 
-asks "TCP to the outside comes from this host's address" "$here4" in_child tcp "$outside4" 80
-asks "TCP: refused is refused" "Connection refused" in_child tcp "$outside4" 81
+for family in 4 6; do
+    here=here$family there=outside$family
+    for protocol in tcp udp; do
+        asks "IPv$family, $protocol: to the outside, from this host's address" "${!here}" \
+            in_child $protocol "${!there}" 80
+        asks "IPv$family, $protocol: refused is refused" "Connection refused" \
+            in_child $protocol "${!there}" 81
+    done
+done
 like "a name, by the DNS relay" "$(in_child getent hosts a.example)" "^192.0.2.111 "
 is "the DNS relay, over TCP" "$(in_child dig +short +tcp +time=10 +tries=1 @10.0.2.3 a.example)" 192.0.2.111
+
+# Debian 12 leaves ping_group_range as the kernel has it: nobody's.
+ping() { in_child ping -n -c 1 -W 20 "$1"; }
+run ping "$outside4"
+like "as it is installed, ping is told that it may not" "$out" "From 10.0.2.2 .*Packet filtered"
+sysctl -qw "net.ipv4.ping_group_range=0 2147483647"
+at_end sysctl -qw "net.ipv4.ping_group_range=1 0"
+for there in "$outside4" "$outside6"; do
+    run ping "$there"
+    like "with check's remedy $there answers" "$out" " 0% packet loss"
+done
 
 asks "published, asked from this host: its address" "$here4" env tcp "$here4" 8081
 asks "published, asked from outside: the client's address" "$outside4" outside tcp "$here4" 8081
