@@ -290,7 +290,7 @@ class Client:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 1)
         s.sendall(b"a")
         seen = s.recv(1)
-        time.sleep(2.5)
+        time.sleep(1.5)
         s.sendall(b"b")
         return (seen + s.recv(1)).decode()
 

@@ -25,7 +25,7 @@ iperf_modes() {
     iperf "eight at once, down" -n 128M -P 8 --reverse
     iperf "small writes" -n 2M -l 100
     iperf "small writes, down" -n 2M -l 100 --reverse
-    iperf "a small window" -n 16M -w 8K
+    iperf "a small window" -n 4M -w 8K
     iperf "a small window, down" -n 16M -w 8K --reverse
     iperf "a large window" -n 64M -w 4M
     iperf "a small segment" -n 16M -M 536
@@ -80,6 +80,7 @@ if command -v nginx curl >/dev/null; then
     serve_files 8000
     head -c 200M /dev/urandom >"$work/www/200M"
     head -c 4M /dev/urandom >"$work/www/4M"
+    head -c 2M /dev/urandom >"$work/www/2M"
     echo page >"$work/www/page"
     for family in "${families[@]}"; do
         of="IPv$family: " at=$(url "$family"):8000
@@ -112,7 +113,7 @@ if [ -d "$work/www" ] && bad_line; then
     for family in "${families[@]}"; do
         of="IPv$family, a bad line: " at=http://198.18.10.2:8000
         [ "$family" = 4 ] || at="http://[fd00:a::2]:8000"
-        both_ways 4M "$at"
+        both_ways 2M "$at"
         is "${of}16 downloads at once" "$(many_downloads page "$at")" "16 $(sum_of <"$work/www/page")"
     done
 else
