@@ -75,7 +75,7 @@ stop_kit
 # A rootlesskit inside a rootlesskit, each with a gateway.
 serves 9001 python3 "$work/tcp.py" who "$outside" 9001
 # shellcheck disable=SC2016 # for the shell inside
-inner='echo "root:1:60000" >/etc/subuid; echo "root:1:60000" >/etc/subgid
+inner='rm -f /etc/subuid /etc/subgid; echo "root:1:60000" >/etc/subuid; echo "root:1:60000" >/etc/subgid
     rootlesskit --net=gateway --state-dir="$XDG_RUNTIME_DIR/inner" --cidr=10.0.3.0/24 "$@"'
 inner() { as_user rootlesskit --net=gateway --copy-up=/etc sh -c "$inner" inner "$@"; }
 run inner ip -br addr show tap0
