@@ -46,7 +46,7 @@ masqueraded() {
     is "${of}without the rule it is reached again" "$(in_box python3 "$work/peer.py" open "$to" 9000 5)" open
 }
 
-if command -v nft >/dev/null && in_child nft list ruleset >/dev/null 2>&1; then
+if have nft && in_child nft list ruleset >/dev/null 2>&1; then
     in_child sysctl -qw net.ipv4.ip_forward=1
     in_child sysctl -qw net.ipv6.conf.all.forwarding=1 2>/dev/null || true
     bridge br0 172.18.0 fd00:18

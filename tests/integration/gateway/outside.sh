@@ -12,6 +12,10 @@ machine=198.18.9.1 machine6=fd00:9::1
 outside=198.18.9.7 outside6=fd00:9::7
 outside_name=outside.example
 
+have() { # PROGRAM...: all of them
+    local program
+    for program in "$@"; do command -v "$program" >/dev/null || return 1; done
+}
 # unshared: in $pid a process in a network of its own, that ends with the test
 unshared() { # COMMAND... that makes it
     "$@" unshare --net sleep infinity &

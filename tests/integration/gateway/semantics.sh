@@ -97,7 +97,7 @@ reuse() { # NETWORK SECOND-ADDRESS
 in_child sysctl -qw net.ipv4.tcp_tw_reuse=1
 for family in "${families[@]}"; do
     of="IPv$family: " to=$(address "$family")
-    if command -v nft >/dev/null && drops no; then refusals; else skip "${of}filters" "there is no nft"; fi
+    if have nft && drops no; then refusals; else skip "${of}filters" "there is no nft"; fi
     ends
     if [ "$family" = 4 ]; then
         reuse 10.0.2.100 10.0.2.101/24

@@ -35,7 +35,7 @@ iperf_modes() {
     iperf "UDP down" -u -b 100M -n 10M --reverse
 }
 
-if command -v iperf3 >/dev/null; then
+if have iperf3; then
     serves 5201 iperf3 --server
     for family in "${families[@]}"; do
         of="IPv$family: " to=$(address "$family")
@@ -76,7 +76,7 @@ requests() { # NAME OPTION...
     unlike "${of}wrk: $name, none fails" "$out$err" "Socket errors|Non-2xx"
 }
 
-if command -v nginx curl >/dev/null; then
+if have nginx curl; then
     serve_files 8000
     head -c 200M /dev/urandom >"$work/www/200M"
     head -c 4M /dev/urandom >"$work/www/4M"
@@ -86,7 +86,7 @@ if command -v nginx curl >/dev/null; then
         of="IPv$family: " at=$(url "$family"):8000
         both_ways 200M "$at"
         is "${of}16 downloads at once" "$(many_downloads 4M "$at")" "16 $(sum_of <"$work/www/4M")"
-        if command -v wrk >/dev/null; then
+        if have wrk; then
             requests "100 connections" -c 100 "$at/page"
             requests "a connection a request" -c 100 -H "Connection: close" "$at/page"
         else
