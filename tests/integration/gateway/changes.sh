@@ -16,6 +16,8 @@ start_gateway
 say_families
 # Seconds instead of a quarter of an hour until the machine's TCP gives up.
 sysctl -qw net.ipv4.tcp_retries2=4
+# An address is there at once.
+sysctl -qw net.ipv6.conf.cable0.accept_dad=0 2>/dev/null || true
 
 here() { timeout 60 python3 "$work/$1.py" "${@:2}" 2>&1; }
 child() { in_child timeout 60 python3 "$work/$1.py" "${@:2}" 2>&1; }
@@ -54,7 +56,7 @@ off_and_on() {
 }
 address_changes() { # OLD NEW BITS
     ip addr del "$1/$3" dev cable0
-    ip "-$family" addr add "$2/$3" dev cable0 $([ "$family" = 4 ] || echo nodad)
+    ip addr add "$2/$3" dev cable0
     uplink_up
     ask "$family"
     is "${of}another address: a new connection has it at once" "$(child tcp first "$to" "900$family")" "$2"
@@ -73,7 +75,7 @@ for family in "${families[@]}"; do
 done
 
 # A second uplink, and behind both the same far address.
-unshared
+new_network $$
 second_pid=$pid
 on_second() { nsenter --net="/proc/$second_pid/ns/net" "$@"; }
 ip link add cable1 type veth peer name cable1 netns "$second_pid"

@@ -15,7 +15,7 @@ in_box() { nsenter --net="/proc/$box/ns/net" timeout 30 "$@" 2>&1; }
 peer() { python3 "$work/peer.py" "$@"; }
 # bridge NAME IPV4-NET IPV6-NET: a bridge of the child's and behind it $box, a container's network
 bridge() {
-    unshared nsenter -t "$child_pid" -n
+    new_network "$child_pid"
     box=$pid
     in_child ip link add "$1" type bridge
     in_child ip addr add "$2.1/24" dev "$1"

@@ -16,9 +16,9 @@ have() { # PROGRAM...: all of them
     local program
     for program in "$@"; do command -v "$program" >/dev/null || return 1; done
 }
-# unshared: in $pid a process in a network of its own, that ends with the test
-unshared() { # COMMAND... that makes it
-    "$@" unshare --net sleep infinity &
+# new_network PID: in $pid a process in a new network, made in that of PID; it ends with the test
+new_network() {
+    nsenter -t "$1" -n unshare --net sleep infinity &
     pid=$!
     at_end kill "$pid"
     wait_for 5 sleeps "$pid"
@@ -28,7 +28,7 @@ on_outside() { nsenter --net="/proc/$outside_pid/ns/net" "$@"; }
 
 # The machine's network and the outside, which is also the machine's way to everywhere else.
 use_outside() {
-    unshared
+    new_network $$
     outside_pid=$pid
     ip link add cable0 type veth peer name cable0 netns "$outside_pid" || skip_all "no veth interfaces"
     on_outside ip link set lo up
@@ -92,10 +92,11 @@ NGINX
     serves "$1" nginx -e stderr -p "$work/nginx" -c "$work/nginx/conf"
 }
 
-# start_gateway OPTION...: an instance that waits; in_child COMMAND... is what its user runs inside.
-# families: 4, and 6 where the child has it; address FAMILY is the outside's, url FAMILY the same in a URL.
+# start_gateway: an instance that waits, with kit_options; in_child COMMAND... is what its user runs
+# inside. families: 4, and 6 where the child has it; address FAMILY is the outside's, url FAMILY the same in a URL.
+kit_options=()
 start_gateway() {
-    start_kit --net=gateway --copy-up=/etc "$@" sleep infinity
+    start_kit --net=gateway --copy-up=/etc "${kit_options[@]}" sleep infinity
     child_pid=$(cat "$state/child_pid")
     families=(4)
     if in_child ip -6 route show default 2>/dev/null | grep -q .; then families+=(6); fi
