@@ -114,16 +114,26 @@ else
     skip "apt-get" "it is not installed"
 fi
 
-# Names, from the resolver that the machine has: the outside's, over either family.
-on_outside python3 "$work/dns.py" "$outside" "$outside" &
-at_end kill $!
+# Names: by the machine's resolver, which is outside, or one of the user's choice, of either family.
+for family in "${families[@]}"; do
+    on_outside python3 "$work/dns.py" "$(address "$family")" "$outside" &
+    at_end kill $!
+done
 asks() { [ "$(user_does dig +short +time=2 +tries=1 "$@" host.example)" = "$outside" ]; }
-ok "dig" wait_for 10 asks
-ok "dig over TCP" asks +tcp
-ok "dig without EDNS" asks +noedns
+name_resolver() {
+    echo "nameserver $1" >/etc/resolv.conf.new
+    mv /etc/resolv.conf.new /etc/resolv.conf
+}
+for family in "${families[@]}"; do
+    of="IPv$family: "
+    name_resolver "$(address "$family")"
+    ok "${of}dig asks the machine's resolver" wait_for 10 asks
+    ok "${of}over TCP" asks +tcp
+    ok "${of}without EDNS" asks +noedns
+    ok "${of}dig asks a resolver of the user's choice" asks "@$(address "$family")"
+    ok "${of}that one over TCP" asks +tcp "@$(address "$family")"
+done
 is "curl by name" "$(user_does curl -sS "http://host.example:8000/apt/Packages" | sha256sum)" \
     "$(sha256sum <"$work/www/apt/Packages")"
-ok "dig asks a resolver of the user's choice, over TCP" asks +tcp "@$outside"
-ok "and over UDP" asks "@$outside"
 stop_kit
 done_testing

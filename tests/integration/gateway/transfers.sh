@@ -97,7 +97,31 @@ else
     skip "curl and nginx" "not installed"
 fi
 
-# The same over a line that delays by 20 ms, loses, doubles and reorders.
+# One end closes first: the answer comes after the question's end, or the question after the answer's.
+sum_by() { # COMMAND that sends its input and half-closes
+    in_child timeout 60 "$@" <"$work/www/4M" | cut -d ' ' -f 1
+}
+half_closed() {
+    local want host=$to
+    [ "$family" = 4 ] || host="[$to]"
+    want=$(sum_of <"$work/www/4M")
+    is "${of}socat: the answer after the end" "$(sum_by socat -t 60 - "TCP:$host:9100")" "$want"
+    is "${of}nc: the answer after the end" "$(sum_by nc -N "$to" 9100)" "$want"
+    is "${of}socat: to the end, one way" "$(in_child timeout 60 socat -u "TCP:$host:9101" - | sum_of)" "$want"
+    is "${of}nc: to the end, one way" "$(in_child timeout 60 nc -d "$to" 9101 | sum_of)" "$want"
+}
+if [ -d "$work/www" ] && have socat nc; then
+    serves 9100 socat TCP6-LISTEN:9100,ipv6only=0,reuseaddr,fork SYSTEM:sha256sum
+    serves 9101 socat TCP6-LISTEN:9101,ipv6only=0,reuseaddr,fork "SYSTEM:cat $work/www/4M"
+    for family in "${families[@]}"; do
+        of="IPv$family: " to=$(address "$family")
+        half_closed
+    done
+else
+    skip "socat and nc" "not installed"
+fi
+
+# Transfers over a line that delays by 20 ms, loses, doubles and reorders.
 bad_line() {
     python3 "$work/line.py" line0 "/proc/$outside_pid/ns/net" 20 1 1 2 &
     at_end kill $!

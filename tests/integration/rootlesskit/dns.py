@@ -61,11 +61,16 @@ class Tcp(socketserver.BaseRequestHandler):
         self.request.sendall(len(answer).to_bytes(2, "big") + answer)
 
 
+FAMILY = socket.AF_INET6 if ":" in ADDRESS else socket.AF_INET
+
+
 class UdpServer(socketserver.UDPServer):
+    address_family = FAMILY
     allow_reuse_address = True
 
 
 class TcpServer(socketserver.TCPServer):
+    address_family = FAMILY
     allow_reuse_address = True
 
 
