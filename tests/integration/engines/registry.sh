@@ -68,7 +68,7 @@ for network in bridge other; do
             sha256sum | cut -d ' ' -f 1)" "${layer#sha256:}"
 done
 docker network create --internal inner >/dev/null
-reach="wget -T 3 -qO - http://$registry/v2/ >/dev/null 2>&1; echo status \$?"
+reach="busybox timeout 5 wget -qO - http://$registry/v2/ >/dev/null 2>&1; echo status \$?"
 is "a container on the network other reaches it" "$(docker run --rm --network other "$registry/base" sh -c "$reach")" "status 0"
 like "one on an internal network does not" "$(docker run --rm --network inner "$registry/base" sh -c "$reach")" \
     "^status [1-9]"
