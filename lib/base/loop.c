@@ -57,6 +57,12 @@ void loop_del(struct loop *loop, struct loop_source *source)
     source->fn = NULL;
 }
 
+void loop_leave(struct loop_source *source)
+{
+    source->fd = -1;
+    source->fn = NULL;
+}
+
 void loop_bury(struct loop *loop, struct loop_grave *grave)
 {
     grave->next = loop->graves;

@@ -44,6 +44,9 @@ int loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t eve
 int loop_mod(struct loop *loop, struct loop_source *source, uint32_t events);
 /** Forgets the source; events of it still in the batch are not delivered. Safe to call twice. */
 void loop_del(struct loop *loop, struct loop_source *source);
+/** loop_del() of a source whose fd is closed next, with no duplicate of it anywhere: the kernel
+ * then forgets it by itself. */
+void loop_leave(struct loop_source *source);
 /** Calls grave->free_fn after the batch. Its sources must have been removed. */
 void loop_bury(struct loop *loop, struct loop_grave *grave);
 /** Runs until loop_stop(). @return 0 or -errno of epoll_wait */

@@ -63,12 +63,8 @@ static struct flow *find(const struct flows *flows, const struct packet_tuple *t
 
 static struct flow *alloc(struct flows *flows, const struct packet_tuple *tuple)
 {
-    struct flow *flow = flows->free;
-    if (flow)
-        flows->free = flow->next;
-    else if (flows->used < flows->max)
-        flow = &flows->table[flows->used++];
-    else
+    struct flow *flow = table_take(&flows->table);
+    if (!flow)
         return NULL;
     struct flow **bucket = &flows->buckets[bucket_of(tuple)];
     flow->flows = flows;
@@ -80,13 +76,6 @@ static struct flow *alloc(struct flows *flows, const struct packet_tuple *tuple)
     return flow;
 }
 
-static void give_back(struct loop_grave *grave)
-{
-    struct flow *flow = loop_owner(grave, struct flow, grave);
-    flow->next = flow->flows->free;
-    flow->flows->free = flow;
-}
-
 static void release(struct flow *flow)
 {
     struct flows *flows = flow->flows;
@@ -96,10 +85,8 @@ static void release(struct flow *flow)
     *place = flow->next;
     loop_del(&flows->worker->loop, &flow->source);
     flow->fd = fd_close(flow->fd);
-    flow->state = FLOW_FREE;
     flows->worker->stats.counters.held--;
-    flow->grave.free_fn = give_back;
-    loop_bury(&flows->worker->loop, &flow->grave);
+    table_bury(&flows->worker->loop, flow);
 }
 
 static void answer_error(struct flows *flows, const struct packet_tuple *tuple,
@@ -127,6 +114,8 @@ static void answer_failure(struct flows *flows, const struct flow *flow, int cod
 
 static void inject(struct flow *flow)
 {
+    bool v4 = address_is_v4(&flow->tuple.source);
+    flow->flows->injected = v4 ? &flow->flows->v4 : &flow->flows->v6;
     flow->state = FLOW_INJECTED;
     flow->deadline = clock_ms() + FLOW_ACCEPT_MS;
     loop_del(&flow->flows->worker->loop, &flow->source);
@@ -149,16 +138,27 @@ static void on_connected(struct loop_source *source, uint32_t events)
     release(flow);
 }
 
+/* Within one host the answer is there when connect(2) returns, but only a second call tells. */
+static int connect_to(struct flow *flow, const struct in6_addr *to)
+{
+    struct sockaddr_storage address = address_to_socket(to, flow->tuple.dest_port);
+    flow->fd = dial(&address, SOCK_STREAM, address_is_loopback(to));
+    int r = flow->fd < 0 ? flow->fd : dial_connect(flow->fd, &address);
+    return r == -EISCONN ? 0 : r;
+}
+
 static void begin(struct flow *flow)
 {
     struct flows *flows = flow->flows;
     struct in6_addr to;
     int r = policy_destination(flows->policy, &flow->tuple.dest, flow->tuple.dest_port, &to);
-    if (r >= 0) {
-        struct sockaddr_storage address = address_to_socket(&to, flow->tuple.dest_port);
-        r = flow->fd = dial(&address, SOCK_STREAM, address_is_loopback(&to));
-    }
     if (r >= 0)
+        r = connect_to(flow, &to);
+    if (r >= 0) {
+        inject(flow);
+        return;
+    }
+    if (r == -EALREADY || r == -EINPROGRESS)
         r = loop_add(&flows->worker->loop, &flow->source, flow->fd, EPOLLOUT, on_connected);
     if (r < 0) {
         answer_failure(flows, flow, -r);
@@ -170,9 +170,9 @@ static void begin(struct flow *flow)
  * for the retry of who comes now, so that a black hole does not block the rest. */
 static void evict(struct flows *flows)
 {
-    for (uint32_t i = 0; i < flows->max; i++) {
-        struct flow *flow = &flows->table[flows->evict_next++ % flows->max];
-        if (flow->state == FLOW_CONNECTING) {
+    for (uint32_t i = 0; i <= flows->table.max; i++) {
+        struct flow *flow = flows->evicted = table_next(&flows->table, flows->evicted);
+        if (flow && flow->state == FLOW_CONNECTING) {
             stats_failed(&flows->worker->stats, STATS_OUTBOUND, ENOBUFS);
             release(flow);
             return;
@@ -235,12 +235,16 @@ static void on_tun(struct loop_source *source, uint32_t events)
 {
     (void)events;
     struct flows *flows = loop_owner(source, struct flows, tun);
+    flows->injected = NULL;
     for (int i = 0; i < TUN_BATCH; i++) {
         ssize_t n = read(source->fd, flows->worker->buffer, WORKER_BUFFER);
         if (n <= 0)
-            return;
+            break;
         on_packet(flows, flows->worker->buffer, (size_t)n);
     }
+    /* The write that brings a SYN back has shaken hands with the child when it returns. */
+    if (flows->injected)
+        listener_take(flows->injected);
 }
 
 static void join_accepted(struct flows *flows, int take_sock, const struct sockaddr_storage *peer)
@@ -279,11 +283,9 @@ static void on_accepted_v6(struct listener *listener, int take_sock,
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct flows *flows = loop_owner(timer, struct flows, timer);
+    struct flow *flow = NULL;
     bool waiting = false;
-    for (uint32_t i = 0; i < flows->used; i++) {
-        struct flow *flow = &flows->table[i];
-        if (flow->state == FLOW_FREE)
-            continue;
+    while ((flow = table_next(&flows->table, flow))) {
         if (flow->deadline > now_ms) {
             waiting = true;
             continue;
@@ -308,11 +310,9 @@ static uint32_t max_flows(void)
 static void put_held(struct stats_source *source, struct stats_sink *sink)
 {
     const struct flows *flows = loop_owner(source, struct flows, stats);
+    const struct flow *flow = NULL;
     int64_t now = clock_ms();
-    for (uint32_t i = 0; i < flows->used; i++) {
-        const struct flow *flow = &flows->table[i];
-        if (flow->state == FLOW_FREE)
-            continue;
+    while ((flow = table_next(&flows->table, flow))) {
         int64_t limit = flow->state == FLOW_CONNECTING ? FLOW_CONNECT_MS : FLOW_ACCEPT_MS;
         uint32_t age_s = (uint32_t)((now + limit - flow->deadline) / 1000);
         struct stats_record record = {
@@ -335,14 +335,13 @@ int flows_init(struct flows *flows, struct worker *worker, const struct policy *
                             .policy = policy,
                             .icmp = place->icmp,
                             .tun_fd = place->tun_fd,
-                            .max = max_flows(),
                             .timer.fn = on_tick,
                             .stats.put = put_held};
     stats_join(&worker->stats, &flows->stats);
-    flows->table = worker_reserve(FLOWS_MAX * sizeof(struct flow));
-    if (!flows->table)
-        return err_set(err, ENOMEM, "no memory for connections");
-    int r = loop_add(&worker->loop, &flows->tun, place->tun_fd, EPOLLIN, on_tun);
+    int r = table_init(&flows->table, sizeof(struct flow), max_flows(), err);
+    if (r < 0)
+        return r;
+    r = loop_add(&worker->loop, &flows->tun, place->tun_fd, EPOLLIN, on_tun);
     if (r >= 0)
         r = listener_start(&flows->v4, worker, place->v4.tcp_fd, on_accepted_v4);
     if (r >= 0 && place->ipv6)

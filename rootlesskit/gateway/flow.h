@@ -19,17 +19,17 @@ struct policy;
 #define FLOWS_MAX 4096
 #define FLOW_BUCKETS 4096
 
-enum flow_state { FLOW_FREE, FLOW_CONNECTING, FLOW_INJECTED };
+enum flow_state { FLOW_CONNECTING, FLOW_INJECTED };
 
 struct flows;
 
 struct flow {
+    struct table_item item;
     enum flow_state state;
     struct packet_tuple tuple;
     struct flows *flows;
-    struct flow *next; /**< in its bucket, or in the free list */
+    struct flow *next; /**< in its bucket */
     struct loop_source source;
-    struct loop_grave grave;
     int fd;           /**< the host side */
     uint32_t seq;     /**< of the SYN */
     int64_t deadline; /**< ms */
@@ -45,12 +45,10 @@ struct flows {
     struct loop_source tun;
     struct listener v4, v6; /**< transparent, in G */
     struct worker_timer timer;
-    struct flow *table; /**< FLOWS_MAX of them, touched only when used */
-    uint32_t max;       /**< of them taken: no more than leaves fds for what is connected */
-    struct flow *free;
+    struct listener *injected; /**< who has got a SYN in this turn */
+    struct table table;        /**< no more of them than leaves fds for what is connected */
+    struct flow *evicted;      /**< who made room last */
     struct stats_source stats;
-    uint32_t used;       /**< ever used: [0, used) */
-    uint32_t evict_next; /**< whose turn it is to make room */
     struct flow *buckets[FLOW_BUCKETS];
 };
 

@@ -46,6 +46,12 @@ int listener_start(struct listener *listener, struct worker *worker, int fd, lis
     return loop_add(&worker->loop, &listener->source, fd, EPOLLIN, on_ready);
 }
 
+void listener_take(struct listener *listener)
+{
+    if (!listener->paused)
+        on_ready(&listener->source, EPOLLIN);
+}
+
 void listener_stop(struct listener *listener)
 {
     worker_timer_stop(&listener->retry);

@@ -25,5 +25,7 @@ struct listener {
 };
 
 int listener_start(struct listener *listener, struct worker *worker, int fd, listener_fn *fn);
+/** Takes what waits by now, without another round of the loop. */
+void listener_take(struct listener *listener);
 /** Leaves the loop; the fd stays the caller's. */
 void listener_stop(struct listener *listener);

@@ -118,7 +118,7 @@ static void drop(struct relay *relay, bool reset)
         count_closed(relay->worker, relay->owner);
     for (int i = 0; i < 2; i++) {
         give_pipe(relay, &relay->way[i]);
-        loop_del(&relay->worker->loop, &relay->end[i].source);
+        loop_leave(&relay->end[i].source);
         if (reset)
             relay_reset(relay->end[i].fd);
         else
