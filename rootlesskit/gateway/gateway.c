@@ -200,7 +200,7 @@ static void write_totals(struct gateway *gateway, const struct gateway_request *
         .fds = count_fds(request->fd_bound),
         .fds_max = gateway->fds_max,
         .flows_max = WORKER_RELAYS,
-        .held_max = gateway->flows.max,
+        .held_max = gateway->flows.table.max,
     };
     answer_code(gateway, request, stats_write_totals(workers, n, &totals, fd));
 }
