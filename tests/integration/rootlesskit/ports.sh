@@ -70,7 +70,7 @@ http() { as_user curl -sS --max-time 10 --unix-socket "$state/api.sock" -w '|%{h
 is "unknown path" "$(http v1/nope)" $'404 page not found\n|404|text/plain; charset=utf-8'
 like "wrong method" "$(http v1/ports -X PUT)" '^\|405\|'
 like "no JSON" "$(http v1/ports -d '{')" '^\{"message":.*\}\|400\|application/json'
-like "wrong types" "$(http v1/ports -d '{"proto":7}')" '^\{"message":.*proto.*\|400'
+like "wrong types" "$(http v1/ports -d '{"proto":7,"parentPort":9000,"childPort":80}')" '^\{"message":.*proto.*\|400'
 like "a port out of range" "$(http v1/ports -d '{"proto":"tcp","parentPort":65536,"childPort":1}')" 'parentPort.*\|400'
 like "bad id" "$(http v1/ports/abc -X DELETE)" 'bad id.*abc.*\|400'
 head -c 1000000 /dev/zero | tr '\0' ' ' >"$work/huge"
