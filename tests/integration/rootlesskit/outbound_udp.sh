@@ -100,10 +100,6 @@ for mtu in 1500 65520; do
     }
 done
 
-# Each of them binds a socket to the server's address while others send to it.
-is "200 clients of one server at once, ten times" \
-    "$(for _ in 1 2 3 4 5 6 7 8 9 10; do inside python3 "$work/udp.py" many 198.18.2.2 7000 200; done | sort | uniq -c | xargs)" "10 200"
-
 # What the way says.
 hops() { # REMOTE GATEWAY ROUTER
     is "$1: one hop" "$(peer report "$1" 7000 1)" "EHOSTUNREACH $2"
@@ -162,6 +158,10 @@ printf 'nameserver 127.0.0.111\n' >/etc/resolv.conf
 resolves() { [ "$(inside dig +short +time=3 +tries=1 @10.0.2.3 a.example)" = 192.0.2.111 ]; }
 ok "DNS beside it" wait_for 5 resolves
 
+# Each of them binds a socket to the server's address while others send to it.
+is "200 clients of one server at once, ten times" \
+    "$(for _ in 1 2 3 4 5 6 7 8 9 10; do inside python3 "$work/udp.py" many 198.18.2.2 7000 200; done | sort | uniq -c | xargs)" "10 200"
+
 echo "1 0" >/proc/sys/net/ipv4/ping_group_range
 like "where the host forbids ping sockets, ping is told" "$(inside ping -n -c 1 -W 5 198.18.2.2)" "From 10.0.2.2 .*Packet filtered"
 echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
@@ -216,7 +216,8 @@ fds_before=$(fds "$data_plane") memory_before=$(memory)
 ok "half of the fds are left to connections" test "$fds_before" -le 600
 peer flood 198.18.2.2 7000 5000 >/dev/null
 peer pings 198.18.2.2 200 >/dev/null
-ok "a second flood takes no more fds" test "$(fds "$data_plane")" -le $((fds_before + 8))
+# Give or take what the maker of sockets has in stock.
+ok "a second flood takes no more fds" test "$(fds "$data_plane")" -le $((fds_before + 64))
 ok "and no more memory" test "$(memory)" -le $((memory_before + 4096))
 is "after it: UDP" "$(peer ask 198.18.2.2 7000 100)" same
 is "after it: ping" "$(pinged 198.18.2.2)" 3
