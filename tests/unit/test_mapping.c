@@ -18,6 +18,7 @@
 
 static struct loop loop;
 static struct stock stock;
+static struct stats stats;
 static struct mappings all;
 
 static struct in6_addr ip(uint32_t v4)
@@ -55,7 +56,7 @@ static void set_up(void)
     (void)pthread_cond_init(&stock.made, NULL);
     stock.size = STOCK_MAX;
     fill();
-    all = (struct mappings){.on_host = nothing, .on_child = nothing};
+    all = (struct mappings){.stats = &stats, .on_host = nothing, .on_child = nothing};
     ck_assert_int_eq(mappings_init(&all, &loop, &stock, FDS, NULL), 0);
     ck_assert_uint_eq(all.max_mappings, MAPPINGS);
     ck_assert_uint_eq(all.max_pairs, PAIRS);
@@ -102,6 +103,8 @@ START_TEST(what_was_made_is_found)
     mapping_release(&all, a);
     ck_assert_ptr_null(find(1001));
     ck_assert_ptr_null(all.unanswered.oldest);
+    ck_assert_uint_eq(stats.counters.mappings, 1);
+    ck_assert_uint_eq(stats.counters.closed[STATS_UDP][STATS_OUTBOUND], 1);
     ck_assert_ptr_eq(find(1002), b);
 }
 END_TEST
