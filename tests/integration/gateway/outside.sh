@@ -36,6 +36,7 @@ use_outside() {
     on_outside bash -c "$(declare -f cable); cable $outside/24 $outside6/64"
     ip route add default via "$outside"
     ip -6 route add default via "$outside6" 2>/dev/null || true
+    sysctl -qw net.ipv4.ping_group_range="0 2147483647" # as systemd sets it
     on_outside sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_msgs_per_sec=100000
     on_outside sysctl -qw net.ipv6.icmp.ratelimit=0 2>/dev/null || true
     rm -f /etc/resolv.conf
