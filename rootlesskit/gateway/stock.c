@@ -9,6 +9,8 @@
 #include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/confine.h"
 
+#define FIRST 2
+
 /* Many of them bear one remote address, told apart by whom they are connected to. What is too long
  * for the veth goes in fragments; a datagram that comes in fragments or with few hops left is to
  * leave the host so. */
@@ -34,7 +36,7 @@ static struct stock_shelf *wanting(struct stock *stock)
 {
     for (unsigned i = 0; i < 2; i++) {
         struct stock_shelf *shelf = &stock->shelves[i];
-        if (shelf->family && !shelf->refused && shelf->n < stock->size)
+        if (shelf->family && !shelf->refused && shelf->n < shelf->target)
             return shelf;
     }
     return NULL;
@@ -98,15 +100,24 @@ int stock_start(struct stock *stock, int netns_fd, bool ipv6, unsigned size, str
     return stock->result;
 }
 
+/* Most instances send no datagram but DNS's, which needs none of these: they pay for none. */
+static void want_more(struct stock *stock, struct stock_shelf *shelf)
+{
+    if (shelf->n > shelf->target / 2)
+        return;
+    shelf->refused = false;
+    shelf->target = shelf->target == 0 ? FIRST : shelf->target * 2;
+    if (shelf->target > stock->size)
+        shelf->target = stock->size;
+    (void)pthread_cond_signal(&stock->wanted);
+}
+
 int stock_take(struct stock *stock, int family)
 {
     struct stock_shelf *shelf = &stock->shelves[family == AF_INET6];
     int fd = -ENOBUFS;
     (void)pthread_mutex_lock(&stock->lock);
-    if (shelf->n <= stock->size / 2) {
-        shelf->refused = false;
-        (void)pthread_cond_signal(&stock->wanted);
-    }
+    want_more(stock, shelf);
     while (shelf->n == 0 && !shelf->refused && shelf->family)
         (void)pthread_cond_wait(&stock->made, &stock->lock);
     if (shelf->n > 0)

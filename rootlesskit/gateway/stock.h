@@ -11,14 +11,16 @@
 
 #include "lib/base/err.h"
 
-/** Kept ready of each family; the maker fills up when half of them are gone. */
+/** Kept ready of each family at most. */
 #define STOCK_MAX 32
 
 struct stock_shelf {
     int family; /**< AF_INET, AF_INET6; 0: not wanted */
     int fds[STOCK_MAX];
     unsigned n;
-    bool refused; /**< the kernel did not give the last one: nobody waits for the next */
+    unsigned target; /**< kept ready: none before the first one is asked for, then more and more;
+                      * the maker fills up when half of them are gone */
+    bool refused;    /**< the kernel did not give the last one: nobody waits for the next */
 };
 
 struct stock {
@@ -36,7 +38,7 @@ struct stock {
 /**
  * Starts the maker; it has confined itself on return.
  * @param netns_fd  G, borrowed until the return
- * @param size      of each shelf, 1 to STOCK_MAX
+ * @param size      of each shelf at most, 1 to STOCK_MAX
  */
 int stock_start(struct stock *stock, int netns_fd, bool ipv6, unsigned size, struct err *err);
 /** Takes one, from any thread; waits for the maker where there is none left.
