@@ -31,6 +31,10 @@
  * Echo requests are answered by whom they are for, not by G.
  * Of /proc/sys/net the calling thread sees the files of its own network namespace. */
 #define IPV4 "/proc/sys/net/ipv4/"
+/* Of the veth's two ends, whose round trip is some microseconds: 2 MiB are many of them, and
+ * what waits in more has left the CPU's caches when it is read (docs/performance.md). */
+#define TCP_RMEM "4096 131072 2097152"
+#define TCP_WMEM "4096 16384 2097152"
 #define IPV6 "/proc/sys/net/ipv6/"
 
 static int poke_all(const char *const (*settings)[2], struct err *err)
@@ -209,7 +213,8 @@ static int set_up_gateway(const struct gateway_config *config, struct place_gate
         {IPV4 "conf/all/rp_filter", "0"},   {IPV4 "conf/default/rp_filter", "0"},
         {IPV4 "ip_forward", "1"},           {IPV4 "tcp_early_demux", "0"},
         {IPV4 "udp_early_demux", "0"},      {IPV4 "ip_unprivileged_port_start", "0"},
-        {IPV4 "icmp_echo_ignore_all", "1"}, {NULL, NULL},
+        {IPV4 "icmp_echo_ignore_all", "1"}, {IPV4 "tcp_rmem", TCP_RMEM},
+        {IPV4 "tcp_wmem", TCP_WMEM},        {NULL, NULL},
     };
     struct netlink netlink = {0};
     int r = poke_all(settings, err);
@@ -291,8 +296,12 @@ static int set_up_child_link(const struct gateway_config *config,
                              const struct place_gateway *gateway, struct netlink *netlink,
                              struct err *err)
 {
-    static const char *const settings[][2] = {{IPV4 "tcp_congestion_control", "reno"},
-                                              {NULL, NULL}};
+    static const char *const settings[][2] = {
+        {IPV4 "tcp_congestion_control", "reno"},
+        {IPV4 "tcp_rmem", TCP_RMEM},
+        {IPV4 "tcp_wmem", TCP_WMEM},
+        {NULL, NULL},
+    };
     unsigned tap = if_nametoindex(config->ifname);
     int r = poke_all(settings, err);
     if (r >= 0)
