@@ -205,8 +205,11 @@ static int set_up(struct parent *parent, struct err *err)
     return 0;
 }
 
+/* The first end counts: what follows from it can be in the same batch of events. */
 static void fail(struct parent *parent, const char *what)
 {
+    if (parent->loop.stopped)
+        return;
     (void)err_set(&parent->failure, EIO, "%s", what);
     loop_stop(&parent->loop);
 }

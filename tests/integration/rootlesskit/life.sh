@@ -99,9 +99,11 @@ check_clean "SIGKILL of the network process"
 
 # The state directory.
 start_busy
+old=$(cat "$state/child_pid")
 kill -KILL "$kit"
 start_busy
-ok "a new instance starts at once where one was killed" test -e "$state/api.sock"
+is_new() { [ -e "$state/api.sock" ] && [ "$(cat "$state/child_pid")" != "$old" ]; }
+ok "a new instance starts at once where one was killed" wait_for 10 is_new
 run as_user rootlesskit --state-dir="$state" true
 is "a second one on the same directory is refused" "$rc" 1
 like "with the reason" "$err" "another RootlessKit is running with the same state directory"
