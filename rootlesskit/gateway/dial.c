@@ -19,6 +19,8 @@ static void set_stream_options(int fd, bool local)
     (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
     if (local)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+    else /* the one end's own probes are answered by the other side of us */
+        (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 int dial_socket(int family, int type, bool local)

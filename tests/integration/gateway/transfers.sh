@@ -25,7 +25,7 @@ iperf_modes() {
     iperf "eight at once, down" -n 128M -P 8 --reverse
     iperf "small writes" -n 2M -l 100
     iperf "small writes, down" -n 2M -l 100 --reverse
-    iperf "a small window" -n 4M -w 8K
+    iperf "a small window" -n 256M -w 8K
     iperf "a small window, down" -n 16M -w 8K --reverse
     iperf "a large window" -n 64M -w 4M
     iperf "a small segment" -n 16M -M 536
