@@ -14,6 +14,28 @@ void remedy_sysctl(struct check_result *result, const char *key, const char *val
                  key, value, name, name);
 }
 
+void remedy_session(const struct check_subject *subject, const struct check_facts *facts,
+                    struct check_result *result)
+{
+    if (facts->systemd) {
+        check_remedy(result, REMEDY_ROOT, "loginctl enable-linger %u", subject->uid);
+        check_remedy(result, REMEDY_NOTE,
+                     "su and sudo open no session: log in anew by ssh or at the console, or use "
+                     "machinectl shell %s@",
+                     subject->name);
+    } else {
+        check_remedy(result, REMEDY_ROOT,
+                     "install -d -m 0755 /run/user\n"
+                     "install -d -m 0700 -o %u -g %u /run/user/%u",
+                     subject->uid, subject->gid, subject->uid);
+        check_remedy(result, REMEDY_NOTE,
+                     "no systemd runs here: have /run/user/%u made anew at "
+                     "every boot",
+                     subject->uid);
+    }
+    check_remedy(result, REMEDY_USER, "export XDG_RUNTIME_DIR=/run/user/%u", subject->uid);
+}
+
 void remedy_modules(struct check_result *result, const char *modules, const char *name)
 {
     check_remedy(result, REMEDY_ROOT,

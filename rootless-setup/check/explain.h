@@ -10,6 +10,7 @@
 #include "rootless-setup/check/facts.h"
 #include "rootless-setup/check/result.h"
 #include "rootless-setup/check/scratch.h"
+#include "rootless-setup/check/subject.h"
 
 /** Why a user namespace could not be made, mapped or used (SCRATCH_DONE: a mount inside failed). */
 void explain_userns(enum scratch_step step, int code, const struct check_facts *facts,
@@ -48,6 +49,12 @@ void explain_tun(enum tun_step step, int code, const struct check_facts *facts,
 void explain_module(int code, const char *feature, const char *modules, const char *name,
                     struct check_result *result);
 
+/**
+ * How a user comes to a session and a runtime directory of his own: by a real login, or by root's
+ * hand.
+ */
+void remedy_session(const struct check_subject *subject, const struct check_facts *facts,
+                    struct check_result *result);
 /** Adds the root commands that set a sysctl now and at boot. @param name  of the drop-in file */
 void remedy_sysctl(struct check_result *result, const char *key, const char *value,
                    const char *name);

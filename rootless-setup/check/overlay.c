@@ -1,65 +1,20 @@
 /* Overlay in a user namespace, in the file system where the engine will keep its images. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
-#include "lib/base/str.h"
 #include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/fuse.h"
 #include "rootless-setup/check/probe.h"
 #include "rootless-setup/check/quote.h"
-
-static const char *fs_name(const char *dir)
-{
-    static const struct {
-        long magic;
-        const char *name;
-    } names[] = {
-        {EXT4_SUPER_MAGIC, "ext4"},
-        {XFS_SUPER_MAGIC, "xfs"},
-        {BTRFS_SUPER_MAGIC, "btrfs"},
-        {TMPFS_MAGIC, "tmpfs"},
-        {NFS_SUPER_MAGIC, "NFS"},
-        {OVERLAYFS_SUPER_MAGIC, "overlay"},
-        {ECRYPTFS_SUPER_MAGIC, "eCryptfs"},
-        {FUSE_SUPER_MAGIC, "FUSE"},
-        {F2FS_SUPER_MAGIC, "f2fs"},
-        {0x2fc12fc1, "zfs"},
-        {0xff534d42, "SMB"},
-        {0x00c36400, "CephFS"},
-        {V9FS_MAGIC, "9p"},
-        {MSDOS_SUPER_MAGIC, "vfat"},
-    };
-    struct statfs fs;
-    if (statfs(dir, &fs) < 0)
-        return NULL;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if ((unsigned long)fs.f_type == (unsigned long)names[i].magic)
-            return names[i].name;
-    return NULL;
-}
-
-/* Where engines put images, or the nearest directory above that is there already. */
-static const char *data_dir(const struct check_subject *subject, char *buf, size_t size)
-{
-    const char *set = getenv("XDG_DATA_HOME");
-    if (set && set[0] == '/' && access(set, W_OK | X_OK) == 0 && str_copy(buf, size, set) == 0)
-        return buf;
-    if (str_format(buf, size, "%s/.local/share", subject->home) > 0 &&
-        access(buf, W_OK | X_OK) == 0)
-        return buf;
-    return subject->home;
-}
+#include "rootless-setup/check/storage.h"
 
 static int write_file(const char *path, const char *text)
 {
@@ -153,7 +108,7 @@ static void say_failure(const struct check_context *context, const char *dir, co
     bool fuse = fuse_overlayfs_usable(path, sizeof path, &fuse_errno);
     check_say_errno(result, fuse ? CHECK_WARNING : CHECK_FAILED, code,
                     "overlay in a user namespace in %s: %s", dir, step);
-    explain_overlay(code, dir, fs_name(dir), &context->facts, result);
+    explain_overlay(code, dir, storage_type(dir), &context->facts, result);
     if (fuse)
         check_remedy(result, REMEDY_NOTE, "fuse-overlayfs works here and takes its place, slower");
     else if (path[0] == '\0')
@@ -163,7 +118,7 @@ static void say_failure(const struct check_context *context, const char *dir, co
 void probe_overlay(const struct check_context *context, struct check_result *result)
 {
     char buf[4096];
-    const char *dir = data_dir(&context->subject, buf, sizeof buf);
+    const char *dir = storage_dir(&context->subject, buf, sizeof buf);
     struct scratch_dir scratch;
     struct err err = {0};
     int r = scratch_dir_make(dir, &scratch, &err);
@@ -175,7 +130,7 @@ void probe_overlay(const struct check_context *context, struct check_result *res
     r = try_overlay(scratch.path, &step, &how);
     if (r == 0)
         check_say(result, CHECK_OK, "mounted in %s (%s, %s) and written through", dir,
-                  fs_name(dir) ? fs_name(dir) : "unknown file system", how);
+                  storage_type(dir) ? storage_type(dir) : "unknown file system", how);
     else
         say_failure(context, dir, step, -r, result);
     (void)umount2("merged", MNT_DETACH);

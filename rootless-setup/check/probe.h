@@ -29,7 +29,7 @@ struct check_probe {
     const char *needs[PROBE_NEEDS_MAX]; /**< ids that must not have failed, each listed earlier */
 };
 
-#define PROBES_MAX 24
+#define PROBES_MAX 32
 
 extern const struct check_probe check_probes[];
 extern const size_t check_probes_count;
@@ -42,8 +42,15 @@ void probe_proc(const struct check_context *context, struct check_result *result
 void probe_subid(const struct check_context *context, struct check_result *result);
 void probe_newuidmap(const struct check_context *context, struct check_result *result);
 void probe_newgidmap(const struct check_context *context, struct check_result *result);
+void probe_bus(const struct check_context *context, struct check_result *result);
+void probe_linger(const struct check_context *context, struct check_result *result);
+void probe_data_dir(const struct check_context *context, struct check_result *result);
 void probe_overlay(const struct check_context *context, struct check_result *result);
 void probe_fuse(const struct check_context *context, struct check_result *result);
+void probe_propagation(const struct check_context *context, struct check_result *result);
+void probe_keys(const struct check_context *context, struct check_result *result);
+void probe_inotify(const struct check_context *context, struct check_result *result);
+void probe_limits(const struct check_context *context, struct check_result *result);
 void probe_tun(const struct check_context *context, struct check_result *result);
 void probe_veth(const struct check_context *context, struct check_result *result);
 void probe_nat(const struct check_context *context, struct check_result *result);

@@ -19,6 +19,14 @@ struct check_summary report_summary(const bool wanted[PROBES_MAX],
 /** Aligned lines, then causes, then the remedies as a script. @param color  ANSI colours */
 void report_text(const struct check_context *context, const bool wanted[PROBES_MAX],
                  const struct check_result *results, bool color, FILE *out);
+/** The middle of it: the lines, the causes and the script. */
+void report_findings(const struct check_context *context, const bool wanted[PROBES_MAX],
+                     const struct check_result *results, bool color, FILE *out);
 /** One JSON object and a newline. @return 0 or -ENOMEM */
 int report_json(const struct check_context *context, const bool wanted[PROBES_MAX],
                 const struct check_result *results, FILE *out);
+
+struct json_t;
+/** One check of that object; the caller's to release. NULL without memory */
+struct json_t *report_check_value(const struct check_probe *probe,
+                                  const struct check_result *result);

@@ -51,7 +51,7 @@ static json_t *need_list(const struct check_probe *probe)
     return list;
 }
 
-static json_t *check_value(const struct check_probe *probe, const struct check_result *result)
+json_t *report_check_value(const struct check_probe *probe, const struct check_result *result)
 {
     char doc[64];
     (void)snprintf(doc, sizeof doc, "docs/checks.md#%s", probe->id);
@@ -69,7 +69,7 @@ static json_t *check_list(const bool wanted[PROBES_MAX], const struct check_resu
     json_t *list = json_array();
     for (size_t i = 0; i < check_probes_count; i++)
         if (wanted[i])
-            (void)json_array_append_new(list, check_value(&check_probes[i], &results[i]));
+            (void)json_array_append_new(list, report_check_value(&check_probes[i], &results[i]));
     return list;
 }
 

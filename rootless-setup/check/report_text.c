@@ -181,14 +181,21 @@ static void verdict(const struct view *view, struct check_summary sum)
     (void)fprintf(view->out, "\n");
 }
 
+void report_findings(const struct check_context *context, const bool wanted[PROBES_MAX],
+                     const struct check_result *results, bool color, FILE *out)
+{
+    const struct view view = {context, wanted, results, color, out};
+    lines(&view);
+    causes(&view);
+    script(&view);
+}
+
 void report_text(const struct check_context *context, const bool wanted[PROBES_MAX],
                  const struct check_result *results, bool color, FILE *out)
 {
     const struct view view = {context, wanted, results, color, out};
     (void)fprintf(out, "Checking user %s (uid %u) on %s, Linux %s\n\n", context->subject.name,
                   context->subject.uid, context->distro.pretty_name, context->facts.kernel_release);
-    lines(&view);
-    causes(&view);
-    script(&view);
+    report_findings(context, wanted, results, color, out);
     verdict(&view, report_summary(wanted, results));
 }

@@ -5,31 +5,9 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/probe.h"
 #include "rootless-setup/check/quote.h"
-
-/* How the user comes to a directory of his own: by a real login, or by root's hand. */
-static void remedy_session(const struct check_context *context, struct check_result *result)
-{
-    const struct check_subject *subject = &context->subject;
-    if (context->facts.systemd) {
-        check_remedy(result, REMEDY_ROOT, "loginctl enable-linger %u", subject->uid);
-        check_remedy(result, REMEDY_NOTE,
-                     "su and sudo open no session: log in anew by ssh or at the console, or use "
-                     "machinectl shell %s@",
-                     subject->name);
-    } else {
-        check_remedy(result, REMEDY_ROOT,
-                     "install -d -m 0755 /run/user\n"
-                     "install -d -m 0700 -o %u -g %u /run/user/%u",
-                     subject->uid, subject->gid, subject->uid);
-        check_remedy(result, REMEDY_NOTE,
-                     "no systemd runs here: have /run/user/%u made anew at "
-                     "every boot",
-                     subject->uid);
-    }
-    check_remedy(result, REMEDY_USER, "export XDG_RUNTIME_DIR=/run/user/%u", subject->uid);
-}
 
 static void say_foreign(const struct check_context *context, const char *dir, uid_t owner,
                         struct check_result *result)
@@ -37,7 +15,7 @@ static void say_foreign(const struct check_context *context, const char *dir, ui
     check_say(result, CHECK_FAILED, "%s belongs to uid %u, not to %s (uid %u)", dir, owner,
               context->subject.name, context->subject.uid);
     check_cause(result, "the variable was kept by su or sudo from the session of uid %u", owner);
-    remedy_session(context, result);
+    remedy_session(&context->subject, &context->facts, result);
 }
 
 /* An unnamed file proves that the directory takes files, and leaves nothing. */
@@ -85,11 +63,11 @@ void probe_runtime_dir(const struct check_context *context, struct check_result 
         check_say(result, CHECK_FAILED, "XDG_RUNTIME_DIR is not set");
         check_cause(result, "this shell is no login session (su, sudo, cron), or nothing on this "
                             "system sets the variable at login");
-        remedy_session(context, result);
+        remedy_session(&context->subject, &context->facts, result);
     } else if (dir[0] != '/') {
         check_say(result, CHECK_FAILED, "XDG_RUNTIME_DIR is \"%s\", not an absolute path", dir);
         check_cause(result, "programs ignore or misread a relative path there");
-        remedy_session(context, result);
+        remedy_session(&context->subject, &context->facts, result);
     } else if (stat(dir, &st) < 0) {
         check_say_errno(result, CHECK_FAILED, errno, "looking at %s", dir);
         check_cause(result,
@@ -97,11 +75,11 @@ void probe_runtime_dir(const struct check_context *context, struct check_result 
                         ? "the user has no session that made it"
                         : "the directory was removed when the user's last session ended, or "
                           "was never made");
-        remedy_session(context, result);
+        remedy_session(&context->subject, &context->facts, result);
     } else if (!S_ISDIR(st.st_mode)) {
         check_say_errno(result, CHECK_FAILED, ENOTDIR, "looking at %s", dir);
         check_cause(result, "XDG_RUNTIME_DIR names a file");
-        remedy_session(context, result);
+        remedy_session(&context->subject, &context->facts, result);
     } else if (st.st_uid != context->subject.uid) {
         say_foreign(context, dir, st.st_uid, result);
     } else {

@@ -161,6 +161,125 @@ else
     skip "cgroup v2" "it cannot be mounted here"
 fi
 
+# What runs out under many containers: another process of hers holds it.
+holding() { # PYTHON: runs it as alice, which then waits; sets holder
+    as_alice "$python" -IS -c "$1
+import os, time
+print(os.getpid(), flush=True)
+time.sleep(60)" >"$work/held" &
+    job=$!
+    wait_for 10 grep -q . "$work/held"
+    holder=$(cat "$work/held")
+}
+let_go() {
+    kill "$holder"
+    wait "$job" || true
+}
+holding '
+import ctypes
+libc = ctypes.CDLL(None)
+syscall = {"x86_64": 248, "aarch64": 217}[__import__("os").uname().machine]
+libc.syscall(syscall + 2, 1, None)
+n = 0
+while libc.syscall(syscall, b"keyring", b"rltest-%d" % n, None, 0, -3) >= 0 and n < 100000:
+    n += 1'
+check keys
+expect "no keyrings left" 1 keys failed "share is used up" "kernel.keys.maxkeys = 20000"
+let_go
+# Keys go a moment after the process that held them.
+keys_back() {
+    check keys
+    [ "$rc" -eq 0 ]
+}
+wait_for 20 keys_back || true
+expect "keyrings left" 0 keys ok "session keyring"
+holding '
+import ctypes
+libc = ctypes.CDLL(None)
+while libc.inotify_init() >= 0:
+    pass'
+check inotify
+expect "no inotify instances left" 0 inotify warning "max_user_instances" "fs.inotify.max_user_instances = 1024"
+let_go
+check inotify
+expect "inotify instances left" 0 inotify ok "each with a watch"
+limited() { # LIMITS...
+    run prlimit "$@" env -i PATH="$path" HOME="$work/home-alice" XDG_RUNTIME_DIR="$runtime" \
+        "$setpriv" --reuid $alice --regid $alice --clear-groups "$setup" check --json limits
+}
+if prlimit --nofile=100000:100000 true 2>/dev/null; then
+    limited --nofile=100000:100000 --nproc=10000:10000
+    expect "high limits" 0 limits ok ""
+else
+    skip "high limits" "the limit of open files cannot be raised here"
+fi
+limited --nofile=4096:4096 --nproc=10000:10000
+expect "limits for containers, not for clusters" 0 limits hint "4096 open files" "then log in anew"
+limited --nofile=512:512
+expect "low limits" 0 limits warning "512 open files"
+
+check propagation
+expect "/ that is not shared" 0 propagation hint "not a shared mount" "mount --make-rshared /"
+run unshare --mount --propagation shared env PATH="$path" "$setup" check --json --user rltest-alice propagation
+expect "/ that is shared" 0 propagation ok "shared mount"
+
+check data-dir
+expect "the directory of images" 0 data-dir ok "ran a program in $work/home-alice"
+mount -t tmpfs -o noexec,mode=700,uid=$alice tmpfs "$work/home-alice"
+check data-dir
+expect "a home mounted noexec" 1 data-dir failed "noexec" "without noexec"
+umount "$work/home-alice"
+mount -t tmpfs -o size=16m,mode=700,uid=$alice tmpfs "$work/home-alice"
+check data-dir
+expect "a home that is nearly full" 0 data-dir warning "MiB" "free some space"
+umount "$work/home-alice"
+
+# A bus of the test's own, and one that only seems to be.
+for dir in /run/systemd /var/lib/systemd; do
+    if mkdir "$dir" 2>/dev/null; then at_end rmdir "$dir"; fi
+done
+bus() { # ANSWER: a socket that says it to whoever logs in
+    holding "
+import os, socket, threading
+path = '$work/run-alice/bus'
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+def serve():
+    while True:
+        peer = listener.accept()[0]
+        ok = peer.recv(100) == b'\\0AUTH EXTERNAL ' + b'$alice'.hex().encode() + b'\\r\\n'
+        peer.sendall(b'$1' if ok else b'REJECTED\\r\\n')
+threading.Thread(target=serve, daemon=True).start()"
+}
+mount -t tmpfs -o mode=755 tmpfs /run/systemd
+check bus linger
+expect "no bus, no systemd" 0 bus hint "no systemd runs here"
+expect "no linger without systemd" 0 linger ok "no systemd"
+mkdir /run/systemd/system
+check bus linger
+expect "no bus under systemd" 0 bus warning "no D-Bus session" "loginctl enable-linger $alice"
+expect "no linger" 0 linger hint "end with the last login" "loginctl enable-linger $alice"
+mount -t tmpfs tmpfs /var/lib/systemd
+mkdir /var/lib/systemd/linger
+: >/var/lib/systemd/linger/rltest-alice
+check linger
+expect "linger" 0 linger ok "linger/rltest-alice"
+umount /var/lib/systemd
+bus 'OK 0123456789abcdef\r\n'
+check bus
+expect "a bus that takes her" 0 bus ok "took me for uid $alice"
+let_go
+check bus
+expect "a bus that is dead" 0 bus warning "nobody answers" "systemctl --user restart dbus.socket"
+rm "$work/run-alice/bus"
+bus 'REJECTED EXTERNAL\r\n'
+check bus
+expect "a bus that refuses her" 0 bus warning "refuses this one"
+let_go
+rm "$work/run-alice/bus"
+umount /run/systemd
+
 # The remedies for root are run as they are printed; afterwards all is well.
 heal() { # WHAT ID
     run as_alice "$setup" check "$2"
