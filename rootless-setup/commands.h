@@ -6,4 +6,5 @@
 
 /** @param argv  argv[0] is the subcommand's name. @return exit status (lib/cli/cli.h) */
 int cmd_check(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_subid(int argc, char **argv);

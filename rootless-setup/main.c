@@ -16,6 +16,7 @@ struct command {
 
 static const struct command commands[] = {
     {"check", "find out whether a user can run rootless engines", cmd_check},
+    {"explain", "say what an error message means and what helps", cmd_explain},
     {"subid", "give users subordinate ids, take them back, list them", cmd_subid},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
