@@ -7,4 +7,6 @@
 /** @param argv  argv[0] is the subcommand's name. @return exit status (lib/cli/cli.h) */
 int cmd_check(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_fix(int argc, char **argv);
 int cmd_subid(int argc, char **argv);
+int cmd_undo(int argc, char **argv);

@@ -17,7 +17,9 @@ struct command {
 static const struct command commands[] = {
     {"check", "find out whether a user can run rootless engines", cmd_check},
     {"explain", "say what an error message means and what helps", cmd_explain},
+    {"fix", "set what belongs to root as rootless engines need it", cmd_fix},
     {"subid", "give users subordinate ids, take them back, list them", cmd_subid},
+    {"undo", "take back what fix did", cmd_undo},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 

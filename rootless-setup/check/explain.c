@@ -9,6 +9,7 @@ void remedy_sysctl(struct check_result *result, const char *key, const char *val
                    const char *name)
 {
     check_remedy(result, REMEDY_ROOT,
+                 "mkdir -p /etc/sysctl.d\n"
                  "echo '%s = %s' > /etc/sysctl.d/60-rootless-%s.conf\n"
                  "sysctl -p /etc/sysctl.d/60-rootless-%s.conf",
                  key, value, name, name);
@@ -295,6 +296,7 @@ void explain_tun(enum tun_step step, int code, const struct check_facts *facts,
     }
     if (facts->udev)
         check_remedy(result, REMEDY_ROOT,
+                     "mkdir -p /etc/udev/rules.d\n"
                      "echo 'KERNEL==\"tun\", MODE=\"0666\", OPTIONS+=\"static_node=net/tun\"' > "
                      "/etc/udev/rules.d/60-rootless-tun.rules\n"
                      "udevadm control --reload");

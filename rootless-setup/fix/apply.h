@@ -1,0 +1,33 @@
+/*
+ * Carries out a recipe: step by step looks at what is there, and changes only what is not yet as
+ * wanted. Every change is recorded before it is made; when one fails, those made for the same check
+ * are taken back.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "rootless-setup/fix/place.h"
+#include "rootless-setup/fix/recipe.h"
+#include "rootless-setup/fix/record.h"
+
+struct err;
+
+struct fix_run {
+    const struct place *place;
+    struct record *record;
+    const char *user;    /**< for whom linger is; NULL: nobody was named */
+    const char *bin_dir; /**< where our programs are, or "": for AppArmor's profile */
+    bool dry;            /**< only tells */
+    FILE *out;           /**< one line a step */
+    unsigned changed;    /**< steps done, or to be done */
+    unsigned refused;    /**< steps that somebody must decide: told on @p out */
+};
+
+/** @return 0, or -errno after what this call had done was taken back */
+int fix_apply(struct fix_run *run, const struct fix_recipe *recipe, struct err *err);
+/** After a run that ended early: tells everybody again of the recorded files. */
+int fix_resume(struct fix_run *run, struct err *err);
+/** All have heard of all: says so in the record. */
+int fix_finish(struct fix_run *run, struct err *err);

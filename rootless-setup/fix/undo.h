@@ -1,0 +1,26 @@
+/*
+ * Takes one change back, if it still stands as it was made.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "rootless-setup/fix/place.h"
+#include "rootless-setup/fix/record.h"
+
+struct err;
+
+/** What came of it. */
+enum undone {
+    UNDONE,      /**< it is as before, now or already: the entry may go */
+    UNDO_EDITED, /**< a file that somebody edited since: left alone, the entry stays */
+};
+
+/**
+ * @param dry  tells on @p out what would be done, and does nothing
+ * @param out  one line a step, also on what is left as it is and why
+ * @return enum undone or -errno
+ */
+int undo_change(const struct place *place, const struct change *change, bool dry, FILE *out,
+                struct err *err);
