@@ -217,7 +217,7 @@ static int load(const struct doing *doing, const char *module)
 
 static int do_modules(const struct doing *doing, const struct fix_step *step)
 {
-    char words[MODULES_MAX][MODULE_NAME_MAX], path[256], content[CONTENT_MAX];
+    char words[MODULES_MAX][MODULE_NAME_MAX], path[256], content[CONTENT_MAX] = "";
     bool running = doing->run->place->running, missing[MODULES_MAX], any = !running;
     size_t n = split(step->value, words), used = 0;
     for (size_t i = 0; i < n; i++) {

@@ -46,6 +46,7 @@ static void one_blank(char *text)
 int host_sysctl(const char *key, char *ret, size_t size, struct err *err)
 {
     char path[256];
+    ret[0] = '\0';
     int r = sysctl_path(key, path, sizeof path, err);
     if (r == 0)
         r = file_read_into(AT_FDCWD, path, ret, size, err);

@@ -76,7 +76,7 @@ int place_missing_dirs(const struct place *place, const char *path)
     for (;; missing++) {
         dir[dir_length(dir)] = '\0';
         cleanup_close int fd = open_inside(place, dir, O_PATH | O_DIRECTORY);
-        if (fd >= 0 || fd != -ENOENT)
+        if (fd != -ENOENT)
             return fd >= 0 ? missing : fd;
     }
 }

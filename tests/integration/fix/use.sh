@@ -162,7 +162,7 @@ if [ -c /dev/net/tun ]; then
     rm /run/udev/control
     run fix net.tun
     is "without udev: tmpfiles.d" "$rc:$(cat /etc/tmpfiles.d/60-rootless-tun.conf)" "0:z /dev/net/tun 0666 root root -"
-    undo >/dev/null
+    "$setup" undo >/dev/null
     # What check prints for root, pasted, is what fix would do.
     : >/run/udev/control
     run as_alice "$setup" check net.tun
@@ -216,7 +216,7 @@ before=$(tree /etc)
 run env SUDO_USER=rltest-alice "$setup" fix
 like "what fails is fixed" "$out" "net.tun:.*net.tun for rltest-alice: ok"
 unlike "... and hints are left alone" "$out" "net.ping:"
-undo >/dev/null
+"$setup" undo >/dev/null
 as_it_was "what fails"
 run fix --user rltest-alice net.veth
 like "what is in order for the user is left alone" "$rc:$out" "^0:net.veth:.*in order for rltest-alice: nothing to do"
@@ -240,7 +240,7 @@ as_it_was "an image"
 run fix --root "$image" --user carol userns net.ping net.tun cgroup linger
 unlike "an image, a second time: nothing to do" "$out" "write"
 run undo --root "$image"
-rm -r "$image/var"
+rm -r "${image:?}/var"
 is "an image: undone" "$rc:$(diff <(echo "$untouched") <(tree "$image"))" "0:"
 install -d -o $alice "$work/home-alice/image" "$work/home-alice/image/etc"
 run as_alice "$setup" fix --root "$work/home-alice/image" net.ping
