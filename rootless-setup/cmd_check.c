@@ -106,7 +106,7 @@ static int exit_status(const struct config *config, struct check_summary sum)
 
 static int parse(int argc, char **argv, struct config *config, size_t *ret_n, struct err *err)
 {
-    char epilog[1024];
+    char epilog[2048];
     const struct cli_program program = {
         .name = "rootless-setup check",
         .usage = "rootless-setup check [OPTION]... [CHECK]...",

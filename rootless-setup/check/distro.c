@@ -36,6 +36,7 @@ static const char *const packages[PACKAGE_COUNT][sizeof managers / sizeof manage
                                 "fuse-overlayfs", "fuse-overlayfs"},
     [PACKAGE_SLIRP4NETNS] = {"slirp4netns", "slirp4netns", "slirp4netns", "slirp4netns",
                              "slirp4netns"},
+    [PACKAGE_IPTABLES] = {"iptables", "iptables", "iptables", "iptables", "iptables"},
 };
 
 static enum distro_manager manager_of(const char *id, size_t len)

@@ -19,6 +19,7 @@ enum distro_package {
     PACKAGE_UIDMAP, /**< newuidmap and newgidmap */
     PACKAGE_FUSE_OVERLAYFS,
     PACKAGE_SLIRP4NETNS,
+    PACKAGE_IPTABLES,
     PACKAGE_COUNT,
 };
 

@@ -45,6 +45,9 @@ void probe_newgidmap(const struct check_context *context, struct check_result *r
 void probe_bus(const struct check_context *context, struct check_result *result);
 void probe_linger(const struct check_context *context, struct check_result *result);
 void probe_data_dir(const struct check_context *context, struct check_result *result);
+void probe_hidepid(const struct check_context *context, struct check_result *result);
+void probe_tools(const struct check_context *context, struct check_result *result);
+void probe_rootful(const struct check_context *context, struct check_result *result);
 void probe_overlay(const struct check_context *context, struct check_result *result);
 void probe_fuse(const struct check_context *context, struct check_result *result);
 void probe_propagation(const struct check_context *context, struct check_result *result);
@@ -54,9 +57,11 @@ void probe_limits(const struct check_context *context, struct check_result *resu
 void probe_tun(const struct check_context *context, struct check_result *result);
 void probe_veth(const struct check_context *context, struct check_result *result);
 void probe_nat(const struct check_context *context, struct check_result *result);
+void probe_iptables(const struct check_context *context, struct check_result *result);
 void probe_tproxy(const struct check_context *context, struct check_result *result);
 void probe_rule(const struct check_context *context, struct check_result *result);
 void probe_cgroup(const struct check_context *context, struct check_result *result);
 void probe_runtime_dir(const struct check_context *context, struct check_result *result);
+void probe_route(const struct check_context *context, struct check_result *result);
 void probe_ping(const struct check_context *context, struct check_result *result);
 void probe_ports(const struct check_context *context, struct check_result *result);

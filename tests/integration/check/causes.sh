@@ -234,6 +234,51 @@ check data-dir
 expect "a home that is nearly full" 0 data-dir warning "MiB" "free some space"
 umount "$work/home-alice"
 
+check hidepid tools net.iptables
+expect "/proc that shows all" 0 hidepid ok ""
+if command -v iptables >/dev/null; then
+    expect "iptables takes rules" 0 net.iptables ok "added Docker's rules"
+else
+    skip "iptables takes rules" "it is not installed"
+fi
+# shellcheck disable=SC2016
+run unshare -m sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' sh env PATH="$path" "$setup" check --json --user rltest-alice hidepid
+expect "/proc with hidepid=2" 0 hidepid warning "hidepid" "mount -o remount,hidepid=0 /proc"
+# shellcheck disable=SC2016
+run unshare -m sh -c 'mount -t tmpfs tmpfs /usr/sbin && mount -t tmpfs tmpfs /sbin && exec "$@"' sh \
+    env PATH="$work/nofuse" "$setup" check --json --user rltest-alice tools net.iptables
+expect "no tools" 0 tools warning "nsenter, sysctl, ip" "package iproute2"
+expect "no iptables" 0 net.iptables warning "no iptables in" "iptables"
+# shellcheck disable=SC2016 # the stub's own
+printf '#!/bin/sh\n[ "$1" != --version ] || { echo "iptables v1.8.9 (legacy)"; exit 0; }\necho "Table does not exist (do you need to insmod?)" >&2\nexit 3\n' >"$work/stub/iptables"
+chmod 755 "$work/stub/iptables"
+path=$work/stub:$path check net.iptables
+expect "iptables without its modules" 0 net.iptables warning "do you need to insmod" "modprobe -a ip_tables"
+rm "$work/stub/iptables"
+check rootful
+expect "no Docker of root's" 0 rootful ok ""
+mkdir "$work/run-docker"
+chown $alice "$work/run-docker"
+holding "
+import socket
+listener = socket.socket(socket.AF_UNIX)
+listener.bind('$work/run-docker/docker.sock')
+listener.listen()"
+# shellcheck disable=SC2016
+run unshare -m sh -c 'mount --bind "$1" /run && shift && exec "$@"' sh "$work/run-docker" \
+    env PATH="$path" "$setup" check --json --user rltest-alice rootful
+expect "a Docker of root's that takes her" 0 rootful hint "as good as being root" "systemctl disable --now docker"
+let_go
+in_network() { # SCRIPT: a network of its own with these routes
+    run unshare -n sh -c "ip link set lo up && ip link add rltest type veth peer name rltest-peer && ip link set rltest up && $1 && exec env PATH='$path' '$setup' check --json --user rltest-alice net.route"
+}
+in_network "ip addr add 10.0.2.15/24 dev rltest"
+expect "a LAN of 10.0.2.0/24" 0 net.route hint "10.0.2.0/24 on rltest" "--cidr"
+in_network "ip route add 10.0.0.0/8 dev rltest"
+expect "a VPN of 10.0.0.0/8" 0 net.route hint "10.0.0.0/8 on rltest"
+in_network "ip route add 10.0.3.0/24 dev rltest && ip route add default dev rltest"
+expect "a neighbour, and the default" 0 net.route ok ""
+
 # A bus of the test's own, and one that only seems to be.
 for dir in /run/systemd /var/lib/systemd; do
     if mkdir "$dir" 2>/dev/null; then at_end rmdir "$dir"; fi

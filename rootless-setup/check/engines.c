@@ -1,0 +1,73 @@
+/* What engines' own scripts start and meet: tools, another engine, a /proc that hides processes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "rootless-setup/check/probe.h"
+#include "rootless-setup/check/search.h"
+
+void probe_tools(const struct check_context *context, struct check_result *result)
+{
+    (void)context;
+    static const struct {
+        const char *name, *package;
+    } tools[] = {{"nsenter", "util-linux"}, {"sysctl", "procps"}, {"ip", "iproute2"}};
+    char path[4096], missing[128] = "";
+    search_sbin();
+    for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
+        if (proc_find(tools[i].name, path, sizeof path) == 0)
+            continue;
+        size_t used = strlen(missing);
+        (void)snprintf(missing + used, sizeof missing - used, "%s%s", used ? ", " : "",
+                       tools[i].name);
+        check_remedy(result, REMEDY_NOTE, "install %s (package %s, or of a similar name)",
+                     tools[i].name, tools[i].package);
+    }
+    if (missing[0] == '\0') {
+        check_say(result, CHECK_OK, "found nsenter, sysctl and ip");
+        return;
+    }
+    check_say(result, CHECK_WARNING, "not in $PATH nor in /usr/sbin: %s", missing);
+    check_cause(result, "the start scripts of Docker and containerd call them");
+}
+
+void probe_rootful(const struct check_context *context, struct check_result *result)
+{
+    (void)context;
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/var/run/docker.sock"};
+    cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (sock < 0 || connect(sock, (const struct sockaddr *)&address, sizeof address) < 0) {
+        check_say(result, CHECK_OK, "no Docker of root's answers to me");
+        return;
+    }
+    check_say(result, CHECK_HINT, "%s takes me", address.sun_path);
+    check_cause(result,
+                "root's Docker runs here too, and the user may command it, which is as good "
+                "as being root: docker asks there unless a context or DOCKER_HOST says "
+                "otherwise");
+    check_remedy(result, REMEDY_ROOT, "systemctl disable --now docker.service docker.socket");
+    check_remedy(result, REMEDY_NOTE,
+                 "or keep both: dockerd-rootless-setuptool.sh install --force");
+}
+
+void probe_hidepid(const struct check_context *context, struct check_result *result)
+{
+    (void)context;
+    cleanup_close int fd = open("/proc/1/stat", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        check_say(result, CHECK_OK, "/proc shows processes of others");
+        return;
+    }
+    check_say_errno(result, CHECK_WARNING, errno, "reading /proc/1/stat");
+    check_cause(result, "/proc hides the processes of others (hidepid): what asks systemd for a "
+                        "cgroup, or looks whose a process is, is refused");
+    check_remedy(result, REMEDY_ROOT, "mount -o remount,hidepid=0 /proc");
+    check_remedy(result, REMEDY_NOTE, "take hidepid= out of /proc's line in /etc/fstab");
+}
