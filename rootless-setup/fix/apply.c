@@ -108,8 +108,9 @@ static int do_file(const struct doing *doing, const char *path, const char *cont
     const struct change *entry = record_find(run->record, CHANGE_FILE, path);
     struct err why = {0};
     int r = place_read(run->place, path, &change.before, &why);
-    if (r == -ELOOP || r == -EISDIR || r == -EFBIG) {
-        refuse(doing, path, "left alone, for it is no file of ours");
+    if (r == -ELOOP || r == -EISDIR || r == -EFBIG || change.before.mode > PLACE_MODE_MAX) {
+        refuse(doing, path, "left alone, for it is no ordinary drop-in file");
+        change_clear(&change);
         return 0;
     }
     if (r < 0)
@@ -320,7 +321,7 @@ static int do_linger(const struct doing *doing)
         refuse(doing, "linger", "whose? Say --user USER");
         return 0;
     }
-    if (user[0] == '.' || strchr(user, '/') ||
+    if (user[0] == '.' || user[0] == '-' || strchr(user, '/') ||
         str_format(path, sizeof path, "/var/lib/systemd/linger/%s", user) < 0)
         return err_set(doing->err, EINVAL, "\"%s\" is no login name", user);
     return do_file(doing, path, "", RELOAD_LINGER);

@@ -93,8 +93,7 @@ int place_open_dir(const struct place *place, const char *path, bool make, struc
     if (parent < 0)
         return parent;
     const char *name = strrchr(path, '/') + 1;
-    if ((mkdirat(parent, name, 0755) < 0 && errno != EEXIST) ||
-        fchmodat(parent, name, 0755, 0) < 0 || file_sync_names(parent) < 0)
+    if ((mkdirat(parent, name, 0755) < 0 && errno != EEXIST) || file_sync_names(parent) < 0)
         return err_sys(err, errno, "cannot make %s", path);
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd >= 0 ? fd : err_sys(err, errno, "cannot open %s", path);

@@ -16,6 +16,9 @@ struct err;
 /** A drop-in is some lines; what is larger was not made for its place. */
 #define PLACE_FILE_MAX (64 << 10)
 
+/** A set-id bit is never written, least of all at the word of a record in somebody's image. */
+#define PLACE_MODE_MAX 0777
+
 struct place {
     int root_fd;
     bool running; /**< this machine: running values are changed too */
@@ -25,7 +28,7 @@ struct place {
 struct place_file {
     char *data; /**< NULL: there is none. The owner's to free: place_file_cleanup() */
     size_t len;
-    mode_t mode;
+    mode_t mode; /**< one with more than PLACE_MODE_MAX is nobody's drop-in */
     uid_t uid;
     gid_t gid;
 };
@@ -45,7 +48,7 @@ int place_missing_dirs(const struct place *place, const char *path);
 /** @return 0 also for an absent file; -ELOOP: a link, -EISDIR and so on: no regular file */
 int place_read(const struct place *place, const char *path, struct place_file *ret,
                struct err *err);
-/** Puts the file in place, absent or not, with the directories it needs (mode 0755). */
+/** Puts the file in place, absent or not, with the directories it needs (0755, umask applied). */
 int place_write(const struct place *place, const char *path, const struct place_file *file,
                 struct err *err);
 /** Removes what a crash left of a file's writing. */

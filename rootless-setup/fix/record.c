@@ -147,7 +147,7 @@ static bool parse_file(const json_t *value, struct place_file *ret)
     const json_t *text = json_object_get(value, "text"), *hex = json_object_get(value, "hex");
     const json_t *bytes = text ? text : hex;
     if (!json_is_string(bytes) || json_string_length(bytes) > 2 * PLACE_FILE_MAX ||
-        !parse_number(value, "mode", 07777, &mode) ||
+        !parse_number(value, "mode", PLACE_MODE_MAX, &mode) ||
         !parse_number(value, "uid", UINT32_MAX, &uid) ||
         !parse_number(value, "gid", UINT32_MAX, &gid))
         return false;

@@ -136,7 +136,7 @@ static const char *const damaged[] = {
                "\"dirs\": 0, \"reload\": \"none\""),
     FILE_ENTRY("{\"hex\": \"0G\", \"mode\": 1, \"uid\": 0, \"gid\": 0}", TEXT,
                "\"dirs\": 0, \"reload\": \"none\""),
-    FILE_ENTRY("{\"text\": \"\", \"mode\": 4096, \"uid\": 0, \"gid\": 0}", TEXT,
+    FILE_ENTRY("{\"text\": \"\", \"mode\": 2541, \"uid\": 0, \"gid\": 0}", TEXT,
                "\"dirs\": 0, \"reload\": \"none\""),
     FILE_ENTRY("{\"text\": \"\", \"mode\": 1, \"uid\": -1, \"gid\": 0}", TEXT,
                "\"dirs\": 0, \"reload\": \"none\""),

@@ -85,7 +85,6 @@ echo "$was_ping" >$ping
 as_it_was "a changed value"
 
 printf 'odd \377\0 bytes' >/etc/sysctl.d/60-rootless-ping.conf
-chmod 4751 /etc/sysctl.d/60-rootless-ping.conf
 chown 7:8 /etc/sysctl.d/60-rootless-ping.conf
 chmod 640 /etc/sysctl.d/60-rootless-ping.conf
 odd=$(tree /etc)
@@ -94,6 +93,9 @@ like "a file that is there is replaced" "$rc:$out" "^0:.*replace /etc/sysctl.d/6
 is "... keeping its mode and owner" "$(stat -c '%a %u:%g' /etc/sysctl.d/60-rootless-ping.conf)" "640 7:8"
 run undo
 is "... and comes back byte for byte" "$(tree /etc)" "$odd"
+chmod 4755 /etc/sysctl.d/60-rootless-ping.conf
+run fix net.ping
+like "one with a set-id bit is left alone" "$rc:$out" "^1:.*no ordinary drop-in"
 ln -sf /dev/null /etc/sysctl.d/60-rootless-ping.conf
 run fix net.ping
 like "a link in its place is left" "$rc:$out:$(readlink /etc/sysctl.d/60-rootless-ping.conf):$(cat $ping)" "^1:.*left alone.*:/dev/null:$was_ping$"
@@ -245,7 +247,15 @@ is "an image: undone" "$rc:$(diff <(echo "$untouched") <(tree "$image"))" "0:"
 install -d -o $alice "$work/home-alice/image" "$work/home-alice/image/etc"
 run as_alice "$setup" fix --root "$work/home-alice/image" net.ping
 is "an image of the user's own" "$rc:$(stat -c %u "$work/home-alice/image/etc/sysctl.d/60-rootless-ping.conf")" "0:$alice"
-for name in "../x" "a/b" ".."; do
+mkdir -p "$image/var/lib/rootless-toolkit/fix"
+cat >"$image/var/lib/rootless-toolkit/fix/record" <<'END'
+{"schema": 1, "changes": [{"kind": "file", "check": "net.ping", "target": "/../../data/evil", "dirs": 0, "reload": "none",
+ "before": {"text": "#!/bin/sh", "mode": 2541, "uid": 0, "gid": 0}, "after": {"text": "", "mode": 420, "uid": 0, "gid": 0}}]}
+END
+run undo --root "$image"
+like "a record in an image makes no set-id program" "$rc:$err:$(ls "$image/data")" "^1:.*damaged.*:$"
+rm -r "${image:?}/var"
+for name in "../x" "-x" "a/b" ".."; do
     run fix --root "$image" --user "$name" linger
     like "no login name: $name" "$rc:$err" "^1:.*is no login name"
 done
