@@ -10,6 +10,7 @@
 #include "rootless-setup/check/report.h"
 #include "rootless-setup/check/run.h"
 #include "rootless-setup/commands.h"
+#include "rootless-setup/fix/recipe.h"
 #include "rootless-setup/words.h"
 
 /* The documented statuses of this command; usage errors share 2 with an empty stdout. */
@@ -83,6 +84,26 @@ static bool use_color(const struct config *config)
            (str_equal(config->color, "auto") && isatty(STDOUT_FILENO));
 }
 
+/* What root need not paste. */
+static void suggest_fix(const struct check_context *context, const bool wanted[PROBES_MAX],
+                        const struct check_result *results)
+{
+    const char *before = context->subject.switch_user
+                             ? "\nOr let it be set: rootless-setup fix"
+                             : "\nOr let it be set: sudo rootless-setup fix";
+    for (size_t i = 0; i < check_probes_count; i++) {
+        bool bad = results[i].status == CHECK_WARNING || results[i].status == CHECK_FAILED;
+        const struct fix_recipe *recipe = fix_recipe_find(check_probes[i].id);
+        if (!wanted[i] || !bad || !recipe || !fix_recipe_applies(recipe, context->facts.systemd))
+            continue;
+        (void)printf("%s %s", before, check_probes[i].id);
+        before = "";
+    }
+    if (before[0] == '\0')
+        (void)printf("%s%s\n", context->subject.switch_user ? " --user " : "",
+                     context->subject.switch_user ? context->subject.name : "");
+}
+
 static int report(const struct config *config, const struct check_context *context,
                   const bool wanted[PROBES_MAX], const struct check_result *results,
                   struct err *err)
@@ -90,8 +111,10 @@ static int report(const struct config *config, const struct check_context *conte
     int r = 0;
     if (config->json)
         r = report_json(context, wanted, results, stdout);
-    else if (!config->quiet)
+    else if (!config->quiet) {
         report_text(context, wanted, results, use_color(config), stdout);
+        suggest_fix(context, wanted, results);
+    }
     if (r < 0 || fflush(stdout) != 0)
         return err_sys(err, r < 0 ? -r : errno, "cannot write the report");
     return 0;

@@ -4,13 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "lib/base/fd.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "rootless-setup/check/probe.h"
+#include "rootless-setup/check/quote.h"
 #include "rootless-setup/check/search.h"
 
 void probe_tools(const struct check_context *context, struct check_result *result)
@@ -70,4 +73,36 @@ void probe_hidepid(const struct check_context *context, struct check_result *res
                         "cgroup, or looks whose a process is, is refused");
     check_remedy(result, REMEDY_ROOT, "mount -o remount,hidepid=0 /proc");
     check_remedy(result, REMEDY_NOTE, "take hidepid= out of /proc's line in /etc/fstab");
+}
+
+/* A state directory whose lock nobody holds was left by a crash. @return true when it is one */
+static bool left_over(const struct check_subject *subject, const char *name, char *ret, size_t size)
+{
+    char lock[4300];
+    if (str_format(ret, size, "%s/%s", subject->runtime_dir, name) < 0 || access(ret, F_OK) < 0 ||
+        str_format(lock, sizeof lock, "%s/lock", ret) < 0)
+        return false;
+    cleanup_close int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return fd < 0 ? errno == ENOENT : flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+void probe_state(const struct check_context *context, struct check_result *result)
+{
+    static const char *const names[] = {"dockerd-rootless", "containerd-rootless"};
+    char path[4200], word[4300];
+    bool any = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!left_over(&context->subject, names[i], path, sizeof path))
+            continue;
+        if (!any)
+            check_say(result, CHECK_WARNING, "nobody holds %s", path);
+        check_remedy(result, REMEDY_USER, "rm -r %s", quote_word(path, word, sizeof word));
+        any = true;
+    }
+    if (any)
+        check_cause(result, "it was left by an engine that was killed; one engine's start script "
+                            "refuses to start beside the other's directory");
+    else
+        check_say(result, CHECK_OK, "no state of an engine is left in %s",
+                  context->subject.runtime_dir);
 }

@@ -47,6 +47,7 @@ void probe_linger(const struct check_context *context, struct check_result *resu
 void probe_data_dir(const struct check_context *context, struct check_result *result);
 void probe_hidepid(const struct check_context *context, struct check_result *result);
 void probe_tools(const struct check_context *context, struct check_result *result);
+void probe_state(const struct check_context *context, struct check_result *result);
 void probe_rootful(const struct check_context *context, struct check_result *result);
 void probe_overlay(const struct check_context *context, struct check_result *result);
 void probe_fuse(const struct check_context *context, struct check_result *result);
@@ -62,6 +63,7 @@ void probe_tproxy(const struct check_context *context, struct check_result *resu
 void probe_rule(const struct check_context *context, struct check_result *result);
 void probe_cgroup(const struct check_context *context, struct check_result *result);
 void probe_runtime_dir(const struct check_context *context, struct check_result *result);
+void probe_forward(const struct check_context *context, struct check_result *result);
 void probe_route(const struct check_context *context, struct check_result *result);
 void probe_ping(const struct check_context *context, struct check_result *result);
 void probe_ports(const struct check_context *context, struct check_result *result);

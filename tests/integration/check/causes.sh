@@ -255,6 +255,25 @@ chmod 755 "$work/stub/iptables"
 path=$work/stub:$path check net.iptables
 expect "iptables without its modules" 0 net.iptables warning "do you need to insmod" "modprobe -a ip_tables"
 rm "$work/stub/iptables"
+check net.forward state
+expect "forwarding" 0 net.forward ok ""
+expect "no state left" 0 state ok ""
+# shellcheck disable=SC2016
+run unshare -m sh -c 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"' sh \
+    env PATH="$path" "$setup" check --json --user rltest-alice net.forward
+expect "/proc/sys mounted read-only" 0 net.forward warning "read-only, as in a container" "systempaths=unconfined"
+install -d -o $alice "$work/run-alice/containerd-rootless"
+check state
+expect "a state directory without a lock" 0 state warning "nobody holds" "rm -r $work/run-alice/containerd-rootless"
+install -o $alice /dev/null "$work/run-alice/containerd-rootless/lock"
+check state
+expect "one whose lock nobody holds" 0 state warning "nobody holds"
+exec 8<"$work/run-alice/containerd-rootless/lock"
+flock -n 8
+check state
+expect "one that somebody holds" 0 state ok "no state of an engine is left"
+exec 8<&-
+rm -r "$work/run-alice/containerd-rootless"
 check rootful
 expect "no Docker of root's" 0 rootful ok ""
 mkdir "$work/run-docker"

@@ -68,6 +68,19 @@ unlike "no colour for a pipe" "$out" $'\033'
 run as_alice "$setup" check --color=always subid
 like "colour for --color=always" "$out" $'\033\\[32mok'
 
+if [ -c /dev/net/tun ]; then
+    chmod 600 /dev/net/tun
+    run as_alice "$setup" check net.tun net.ping subid
+    like "what root can set is named" "$out" "Or let it be set: sudo rootless-setup fix net.tun$"
+    run "$setup" check --user rltest-alice net.tun
+    like "... for root with the user" "$out" "Or let it be set: rootless-setup fix net.tun --user rltest-alice$"
+    chmod 666 /dev/net/tun
+    run as_alice "$setup" check net.tun
+    unlike "... and not when all is well" "$out" "let it be set"
+else
+    skip "what root can set is named" "no /dev/net/tun here"
+fi
+
 runtime="" run as_alice "$setup" check runtime-dir
 sed -n '/^sudo sh/,$p' <<<"$out" | sed '$d' >"$work/script"
 like "remedies: a script for root" "$(cat "$work/script")" "^sudo sh .*install -d .*export XDG"
