@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#define WORD_MAX 40
+
 static bool is_space(unsigned char c)
 {
     return c <= ' ' || c == 127;
@@ -180,6 +182,22 @@ static size_t insert(struct explain_found *found, size_t n, const struct explain
     return n + 1;
 }
 
+/* The words that were recognised, the first one whole. */
+static void show(const char *text, struct explain_found *found)
+{
+    size_t start = found->start;
+    while (start > 0 && found->start - start < WORD_MAX &&
+           !is_space((unsigned char)text[start - 1]))
+        start--;
+    size_t len = found->end - start;
+    if (len >= sizeof found->shown)
+        len = sizeof found->shown - 1;
+    (void)memcpy(found->shown, text + start, len);
+    found->shown[len] = '\0';
+    for (char *c = strchr(found->shown, '\n'); c; c = strchr(c, '\n'))
+        *c = ' ';
+}
+
 size_t explain_match(const char *text, size_t len, struct explain_found ret[EXPLAIN_FOUND_MAX])
 {
     size_t n = 0;
@@ -188,14 +206,7 @@ size_t explain_match(const char *text, size_t len, struct explain_found ret[EXPL
         if (match_row(&explain_rows[i], text, len, &one))
             n = insert(ret, n, &one);
     }
-    for (size_t i = 0; i < n; i++) {
-        size_t shown = ret[i].end - ret[i].start;
-        if (shown >= sizeof ret[i].shown)
-            shown = sizeof ret[i].shown - 1;
-        (void)memcpy(ret[i].shown, text + ret[i].start, shown);
-        ret[i].shown[shown] = '\0';
-        for (char *c = strchr(ret[i].shown, '\n'); c; c = strchr(c, '\n'))
-            *c = ' ';
-    }
+    for (size_t i = 0; i < n; i++)
+        show(text, &ret[i]);
     return n;
 }

@@ -56,6 +56,15 @@ is "undo: no record is left" "$(ls /var/lib/rootless-toolkit/fix)" ""
 run undo
 like "undo once more" "$rc:$out" "^0:nothing to undo"
 
+# Two at once wait for one another.
+fix net.ping >/dev/null &
+first=$!
+fix net.ports >/dev/null
+wait $first
+is "two at once: both are set" "$(values | tr -s '\t' ' ')" "0 2147483647 80"
+run undo
+as_it_was "two at once"
+
 # What was better already, stays.
 echo 0 >$ports
 run fix net.ports
