@@ -145,12 +145,12 @@ static int find_subject(struct session *session, struct err *err)
     const char *sudo = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
     if (session->config.root)
         return 0;
+    facts_read(&session->context.facts);
+    distro_read(&session->context.distro);
     if (!session->config.user && sudo && !str_equal(sudo, "root"))
         session->config.user = sudo;
     if (!session->config.user && geteuid() == 0)
         return 0;
-    facts_read(&session->context.facts);
-    distro_read(&session->context.distro);
     int r = subject_find(session->config.user, &session->context.subject, err);
     session->has_subject = r == 0;
     if (r == 0)

@@ -131,6 +131,28 @@ is "... and back" "$rc:$(cat /proc/sys/kernel/unprivileged_userns_clone)" "0:0"
 umount /proc/sys/kernel
 as_it_was "userns"
 
+# Ubuntu's switch, by a stand-in for the sysctl and for the parser.
+mount -t tmpfs tmpfs /proc/sys/kernel
+printf '1\n' >/proc/sys/kernel/apparmor_restrict_unprivileged_userns
+cp -a /etc "$work/etc-before"
+mkdir -p /etc/apparmor.d/abi
+: >/etc/apparmor.d/abi/4.0
+profile=/etc/apparmor.d/rootless-toolkit
+: >"$log"
+run fix userns
+is "AppArmor: a profile, loaded" "$rc:$(cat "$log")" "0:apparmor_parser -r $profile"
+like "AppArmor: for our programs where they are" "$(cat $profile)" "profile rootless-toolkit \"$bin/\{rootlesskit,rootless-setup\}\" flags=\(unconfined\).*userns,"
+run undo
+is "AppArmor: unloaded, then removed" "$rc:$(tail -n 1 "$log"):$(ls /etc/apparmor.d/rootless* 2>/dev/null)" "0:apparmor_parser -R $profile:"
+tool apparmor_parser "exit 1"
+run fix userns
+like "AppArmor: a profile that does not load goes again" "$rc:$out:$err" "^1:.*remove $profile.*apparmor_parser -r: exit status 1"
+rm /etc/apparmor.d/abi/4.0
+if [ ! -d "$work/etc-before/apparmor.d" ]; then rm -r /etc/apparmor.d; elif [ ! -d "$work/etc-before/apparmor.d/abi" ]; then rmdir /etc/apparmor.d/abi; fi
+[ ! -e "$work/etc-before/apparmor.d/abi/4.0" ] || cp -a "$work/etc-before/apparmor.d/abi/4.0" /etc/apparmor.d/abi/
+umount /proc/sys/kernel
+as_it_was "AppArmor"
+
 # Modules, by a modprobe that makes what the kernel would show.
 mount -t tmpfs tmpfs /sys/module
 # shellcheck disable=SC2016 # the tool's own
