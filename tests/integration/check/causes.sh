@@ -163,12 +163,13 @@ fi
 
 # What runs out under many containers: another process of hers holds it.
 holding() { # PYTHON: runs it as alice, which then waits; sets holder
+    rm -f "$work/held"
     as_alice "$python" -IS -c "$1
 import os, time
 print(os.getpid(), flush=True)
 time.sleep(60)" >"$work/held" &
     job=$!
-    wait_for 10 grep -q . "$work/held"
+    wait_for 30 grep -qs . "$work/held"
     holder=$(cat "$work/held")
 }
 let_go() {
