@@ -286,7 +286,7 @@ static int set_up_child_family(struct netlink *netlink, unsigned tap, const stru
         r = netlink_add_neighbour(netlink, tap, &net->dns, mac, err);
     if (r >= 0)
         r = netlink_add_near_route(netlink, tap, &anywhere, v4 ? ADDRESS_V4_BITS : 0, &net->gateway,
-                              err);
+                                   err);
     return r;
 }
 
