@@ -3,12 +3,14 @@
  *
  * A relay has two ends (sockets) and two ways. A way is in one of three modes:
  *
- *   copy   recv() into the worker's buffer, send() at once. Nothing is held: an idle connection
- * costs no buffer and no pipe, and a short exchange costs two system calls. bulk   RELAY_BULK full
- * reads in a row: the way takes a pipe and splices through it, which copies nothing. When both pipe
- * and source are empty the pipe goes back to the pool. stuck  the destination takes no more
- * (blocked). What was read already waits in a pipe; the source is not read until the destination is
- * writable.
+ * copy: recv() into the worker's buffer, send() at once. Nothing is held: an idle connection costs
+ * no buffer and no pipe, and a short exchange costs two system calls.
+ *
+ * bulk: after RELAY_BULK full reads in a row the way takes a pipe and splices through it, which
+ * copies nothing. When both pipe and source are empty the pipe goes back to the pool.
+ *
+ * stuck: the destination takes no more (blocked). What was read already waits in a pipe; the source
+ * is not read until the destination is writable.
  *
  * End of file on a source becomes shutdown(SHUT_WR) on the destination once the pipe is empty; when
  * both ways are closed the relay is gone. An error on either socket becomes a RST on the other.
