@@ -106,6 +106,7 @@ static void fill(struct gateway_config *gateway, const struct rk_config *config)
     gateway->network = config->net_kind == NET_GATEWAY;
     gateway->ports = config->port_kind == PORT_BUILTIN;
     gateway->source_ip = wanted_source_ip(config);
+    gateway->when_listening = config->publish_when_listening;
     gateway->policy.host_loopback = !config->disable_host_loopback;
     gateway->policy.egress = config->egress;
     fill_ipv4(gateway, config);
@@ -184,6 +185,18 @@ int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err)
     return call(plane, &request, -1, err);
 }
 
+int dataplane_drain_port(struct dataplane *plane, uint32_t id, uint32_t seconds, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_DRAIN, .id = id, .drain_s = seconds};
+    return call(plane, &request, -1, err);
+}
+
+int dataplane_port_drained(struct dataplane *plane, uint32_t id, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_DRAINED, .id = id};
+    return call(plane, &request, -1, err);
+}
+
 int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolvers *resolvers,
                             struct err *err)
 {
@@ -202,6 +215,13 @@ static int check_running(const struct dataplane *plane, struct err *err)
 int dataplane_write_flows(struct dataplane *plane, int fd, struct err *err)
 {
     struct gateway_request request = {.op = GATEWAY_FLOWS};
+    int r = check_running(plane, err);
+    return r < 0 ? r : call(plane, &request, fd, err);
+}
+
+int dataplane_write_services(struct dataplane *plane, int fd, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_SERVICES};
     int r = check_running(plane, err);
     return r < 0 ? r : call(plane, &request, fd, err);
 }

@@ -41,6 +41,10 @@ int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
                        const struct sockaddr_storage *target, struct err *err);
 /** Returns when the socket and its connections are closed. */
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err);
+/** Returns when the socket is closed; its connections have @p seconds to end by themselves. */
+int dataplane_drain_port(struct dataplane *plane, uint32_t id, uint32_t seconds, struct err *err);
+/** @return 0 when they have; -EINPROGRESS before */
+int dataplane_port_drained(struct dataplane *plane, uint32_t id, struct err *err);
 int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolvers *resolvers,
                             struct err *err);
 /** Has it write its flows to @p fd (borrowed), a memory file: a struct stats_record each
@@ -50,4 +54,6 @@ int dataplane_write_flows(struct dataplane *plane, int fd, struct err *err);
  *  @param ret_resident  its memory, bytes; 0 = not known */
 int dataplane_write_totals(struct dataplane *plane, int fd, uint64_t *ret_resident,
                            struct err *err);
+/** The same with a struct services_record (gateway/services.h) a published port. */
+int dataplane_write_services(struct dataplane *plane, int fd, struct err *err);
 void dataplane_stop(struct dataplane *plane);

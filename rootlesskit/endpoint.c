@@ -83,6 +83,14 @@ static int answer(struct endpoint *endpoint, const struct control_request *reque
         return ports_add(endpoint->ports, &reply->spec, &reply->id, err);
     case CONTROL_REMOVE:
         return ports_remove(endpoint->ports, request->id, err);
+    case CONTROL_DRAIN:
+        return ports_drain(endpoint->ports, request->id, request->drain_s, err);
+    case CONTROL_DRAINED:
+        return ports_drained(endpoint->ports, request->id, err);
+    case CONTROL_SERVICES:
+        if (endpoint->ports->driver != &port_driver_builtin)
+            return err_set(err, ENOTSUP, "it is not known who listens");
+        return dataplane_write_services(endpoint->ports->plane, fd, err);
     case CONTROL_FLOWS:
         return dataplane_write_flows(endpoint->ports->plane, fd, err);
     case CONTROL_TOTALS:

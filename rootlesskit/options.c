@@ -90,6 +90,8 @@ static const struct cli_option table[] = {
      "pesto for --port-driver=pesto (default: pesto)"},
     {"publish", 'p', CLI_LIST, FIELD(publish), "SPEC",
      "publish a port: [PARENTIP:]PARENTPORT:[CHILDIP:]CHILDPORT/PROTO; may repeat"},
+    {"publish-when-listening", 0, CLI_FLAG, FIELD(publish_when_listening),
+     .help = "published TCP ports refuse while nothing in the child listens (builtin)"},
     {"source-ip-transparent", 0, CLI_FLAG, FIELD(source_ip_transparent),
      .help = "keep the client's address (--port-driver=builtin, TCP; default: true)"},
     {"source-ip-transparent-backend", 0, CLI_STRING, FIELD(source_ip_backend), "BACKEND",

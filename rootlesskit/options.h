@@ -52,6 +52,7 @@ struct rk_config {
     const char *propagation;
     const char *port_driver;
     struct cli_list publish;
+    bool publish_when_listening; /**< a TCP port refuses while nobody serves its target */
     bool source_ip_transparent;
     const char *source_ip_backend; /**< auto, nft, iptables */
     bool pidns, cgroupns, utsns, ipcns;

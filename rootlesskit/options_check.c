@@ -151,6 +151,8 @@ static int check_port_driver(const struct rk_config *config, struct err *err)
 static int check_ports(struct rk_config *config, struct err *err)
 {
     int r = check_port_driver(config, err);
+    if (r >= 0 && config->publish_when_listening && config->port_kind != PORT_BUILTIN)
+        r = err_set(err, EINVAL, "--publish-when-listening needs --port-driver=builtin");
     if (r < 0 || config->publish.n == 0)
         return r;
     if (config->port_kind == PORT_NONE)

@@ -78,7 +78,7 @@ static int store(const struct cli_option *option, char *value, void *config, str
     case CLI_STRING:
         return store_choice(option, value, field, err);
     case CLI_U32:
-        return parse_u32(what, value, option->min, option->max, field, err);
+        return parse_u32(what, value ? value : option->bare, option->min, option->max, field, err);
     case CLI_LIST:
         return add_items(field, option, value, err);
     }
@@ -88,9 +88,10 @@ static int store(const struct cli_option *option, char *value, void *config, str
 static void print_option(const struct cli_option *option, FILE *out)
 {
     char left[64];
-    (void)snprintf(left, sizeof left, "%c%c%s --%s%s%s", option->letter ? '-' : ' ',
+    (void)snprintf(left, sizeof left, "%c%c%s --%s%s%s%s%s", option->letter ? '-' : ' ',
                    option->letter ? option->letter : ' ', option->letter ? "," : " ", option->name,
-                   option->value ? "=" : "", option->value ? option->value : "");
+                   option->bare ? "[" : "", option->value ? "=" : "",
+                   option->value ? option->value : "", option->bare ? "]" : "");
     if (strlen(left) < 34)
         (void)fprintf(out, "  %-34s %s\n", left, option->help);
     else
@@ -170,7 +171,7 @@ static void add_to_table(struct getopt_table *table, const struct cli_option *op
         bool flag = option->kind == CLI_FLAG || option->kind == CLI_SWITCH;
         table->longs[table->n] = (struct option){
             .name = option->name,
-            .has_arg = flag ? optional_argument : required_argument,
+            .has_arg = flag || option->bare ? optional_argument : required_argument,
             .val = FIRST_LONG + table->n,
         };
         table->options[table->n++] = option;

@@ -42,7 +42,8 @@ struct cli_option {
     const char *const *choices; /**< NULL-ended list a CLI_STRING must be from, or NULL */
     const char *const *gone; /**< NULL-ended pairs: a choice that is no more, what to do instead */
     uint32_t min, max;       /**< CLI_U32 only */
-    bool whole;              /**< CLI_LIST only: a value may have commas and stays in one piece */
+    const char *bare; /**< CLI_U32 only: what --name alone means; a value then comes with a '=' */
+    bool whole;       /**< CLI_LIST only: a value may have commas and stays in one piece */
 };
 
 struct cli_program {

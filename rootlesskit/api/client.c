@@ -31,8 +31,8 @@ static size_t collect(char *data, size_t size, size_t n, void *context)
     return len;
 }
 
-static int perform(CURL *curl, const char *socket_path, struct answer *answer, long *status,
-                   struct err *err)
+static int perform(CURL *curl, const char *socket_path, long wait_s, struct answer *answer,
+                   long *status, struct err *err)
 {
     char detail[CURL_ERROR_SIZE] = "";
     (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
@@ -41,7 +41,7 @@ static int perform(CURL *curl, const char *socket_path, struct answer *answer, l
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S + wait_s);
     CURLcode code = curl_easy_perform(curl);
     if (code != CURLE_OK)
         return err_set(err, EIO, "cannot reach rootlesskit at %s: %s", socket_path,
@@ -75,9 +75,10 @@ static int interpret(const struct answer *answer, json_t **ret, struct err *err)
     return 0;
 }
 
-/* @param text  to send, or NULL */
+/* @param text    to send, or NULL
+ * @param wait_s  how long the answer may take beside */
 static int exchange(const char *socket_path, const char *method, const char *path, const char *text,
-                    struct answer *answer, struct err *err)
+                    long wait_s, struct answer *answer, struct err *err)
 {
     char url[256];
     long status = 0;
@@ -93,7 +94,7 @@ static int exchange(const char *socket_path, const char *method, const char *pat
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
         (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     }
-    int r = perform(curl, socket_path, answer, &status, err);
+    int r = perform(curl, socket_path, wait_s, answer, &status, err);
     if (r >= 0 && (status < 200 || status >= 300))
         r = refused(answer, status, err);
     curl_slist_free_all(headers);
@@ -106,9 +107,17 @@ int client_request(const char *socket_path, const char *method, const char *path
 {
     struct answer answer = {0};
     cleanup_free char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    int r = exchange(socket_path, method, path, text, &answer, err);
+    int r = exchange(socket_path, method, path, text, 0, &answer, err);
     if (r >= 0)
         r = interpret(&answer, ret, err);
+    free(answer.text);
+    return r;
+}
+
+int client_delete(const char *socket_path, const char *path, unsigned wait_s, struct err *err)
+{
+    struct answer answer = {0};
+    int r = exchange(socket_path, "DELETE", path, NULL, (long)wait_s, &answer, err);
     free(answer.text);
     return r;
 }
@@ -116,7 +125,7 @@ int client_request(const char *socket_path, const char *method, const char *path
 int client_get_text(const char *socket_path, const char *path, char **ret, struct err *err)
 {
     struct answer answer = {0};
-    int r = exchange(socket_path, "GET", path, NULL, &answer, err);
+    int r = exchange(socket_path, "GET", path, NULL, 0, &answer, err);
     if (r >= 0)
         *ret = strndup(answer.text ? answer.text : "", answer.len);
     free(answer.text);

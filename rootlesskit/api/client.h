@@ -11,6 +11,8 @@ struct err;
  *  @return 0; -errno with the server's own message for any status but 2xx */
 int client_request(const char *socket_path, const char *method, const char *path,
                    const json_t *body, json_t **ret, struct err *err);
+/** DELETE @p path. @param wait_s  how long the server may wait for something before it answers */
+int client_delete(const char *socket_path, const char *path, unsigned wait_s, struct err *err);
 /** GET @p path whose answer is text. @param ret  owned by the caller (cleanup_free) */
 int client_get_text(const char *socket_path, const char *path, char **ret, struct err *err);
 /** $ROOTLESSKIT_STATE_DIR/api.sock. @return 0; -ENOENT when the variable is not set */

@@ -9,6 +9,7 @@
 struct connection {
     bool taken;
     bool shut;
+    bool waits;
     int fd;
     int64_t quiet_since_ms;
 };
@@ -28,8 +29,14 @@ struct connection *connections_enter(int fd)
     return NULL;
 }
 
+void connections_wait(struct connection *connection)
+{
+    connection->waits = true;
+}
+
 void connections_served(struct connection *connection)
 {
+    connection->waits = false;
     connection->quiet_since_ms = clock_ms();
 }
 
@@ -48,7 +55,7 @@ int connections_make_room(void)
     int64_t now = clock_ms(), wait = CONNECTIONS_GRACE_MS;
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         int64_t left = places[i].quiet_since_ms + CONNECTIONS_GRACE_MS - now;
-        if (places[i].shut)
+        if (places[i].shut || places[i].waits)
             continue;
         if (left <= 0) {
             (void)shutdown(places[i].fd, SHUT_RDWR);

@@ -14,6 +14,8 @@ struct connection;
 
 /** Takes a place for the socket @p fd (borrowed). @return it, or NULL when there is none */
 struct connection *connections_enter(int fd);
+/** He waits for an answer that takes time: until connections_served() he is not quiet. */
+void connections_wait(struct connection *connection);
 /** He got an answer just now. */
 void connections_served(struct connection *connection);
 /** Gives the place back. NULL is allowed. */

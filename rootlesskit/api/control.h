@@ -23,9 +23,13 @@ enum control_op {
     CONTROL_LIST, /**< id = lowest port id wanted (0 first); one reply a request, -ENOENT at the end
                    */
     CONTROL_ADD,  /**< spec; reply: id and spec as kept */
-    CONTROL_REMOVE, /**< id */
-    CONTROL_FLOWS,  /**< beside it a memory file, which gets a struct stats_record a flow
-                     * (gateway/stats.h) */
+    CONTROL_REMOVE,   /**< id */
+    CONTROL_DRAIN,    /**< id, drain_s; replied to when the port takes no more clients */
+    CONTROL_DRAINED,  /**< id; -EINPROGRESS until the last of its connections is gone */
+    CONTROL_SERVICES, /**< beside it a memory file, which gets a struct services_record a port
+                       * (gateway/services.h); -ENOTSUP with a driver that does not know */
+    CONTROL_FLOWS,    /**< beside it a memory file, which gets a struct stats_record a flow
+                       * (gateway/stats.h) */
     CONTROL_TOTALS, /**< beside it a memory file, which gets one struct stats_totals; reply: n_ports
                      * and resident */
 };
@@ -33,6 +37,7 @@ enum control_op {
 struct control_request {
     uint32_t op;
     uint32_t id;
+    uint32_t drain_s; /**< how long the port's connections have to end by themselves */
     struct port_spec spec;
 };
 

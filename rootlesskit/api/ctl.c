@@ -33,6 +33,12 @@ static const struct cli_option json_option[] = {
     {"json", 0, CLI_FLAG, offsetof(struct ctl_config, json), .help = "print JSON"},
 };
 
+static const struct cli_option remove_options[] = {
+    {"drain", 0, CLI_U32, offsetof(struct ctl_config, drain_s), "SECONDS",
+     "let connections end by themselves, that long (alone: 30), then reset the rest", .min = 0,
+     .max = 86400, .bare = "30"},
+};
+
 static const struct cli_option top_options[] = {
     {"interval", 0, CLI_U32, offsetof(struct ctl_config, interval_s), "SECONDS",
      "how often to look (default: 2)", .min = 1, .max = 86400},
@@ -59,7 +65,7 @@ static const struct cli_program global = {
                "  list-ports [--json]           list the published ports\n"
                "  add-ports [--json] SPEC...    publish ports: "
                "[PARENTIP:]PARENTPORT:[CHILDIP:]CHILDPORT/PROTO\n"
-               "  remove-ports ID...            remove ports\n"
+               "  remove-ports [OPTION]... ID...  remove ports\n"
                "  info [--json]                 show what is running\n"
                "  flows [--json]                list what is relayed\n"
                "  top [OPTION]...               watch what is relayed\n"
@@ -94,20 +100,32 @@ static void print_json(json_t *json, size_t flags)
     free(text);
 }
 
+#define COLUMNS 7
+typedef char port_row[COLUMNS][PORT_IP_MAX];
+
 /* Columns as wide as their longest cell and four blanks, the last one too, as RootlessKit's. */
-static void print_rows(char rows[][6][PORT_IP_MAX], size_t n)
+static void print_rows(port_row *rows, size_t n)
 {
-    size_t width[6] = {0};
-    for (size_t i = 0; i < n * 6; i++) {
-        size_t len = strlen(rows[i / 6][i % 6]) + 4;
-        if (len > width[i % 6])
-            width[i % 6] = len;
+    size_t width[COLUMNS] = {0};
+    for (size_t i = 0; i < n * COLUMNS; i++) {
+        size_t len = strlen(rows[i / COLUMNS][i % COLUMNS]) + 4;
+        if (len > width[i % COLUMNS])
+            width[i % COLUMNS] = len;
     }
-    for (size_t i = 0; i < n * 6; i++)
-        (void)printf("%-*s%s", (int)width[i % 6], rows[i / 6][i % 6], i % 6 == 5 ? "\n" : "");
+    for (size_t i = 0; i < n * COLUMNS; i++)
+        (void)printf("%-*s%s", (int)width[i % COLUMNS], rows[i / COLUMNS][i % COLUMNS],
+                     i % COLUMNS == COLUMNS - 1 ? "\n" : "");
 }
 
-static int fill_row(char row[6][PORT_IP_MAX], const json_t *json, struct err *err)
+/* Nothing where the port's driver does not know. */
+static const char *listening_word(const json_t *listening)
+{
+    if (!listening)
+        return "";
+    return json_is_true(listening) ? "yes" : json_is_false(listening) ? "no" : "unknown";
+}
+
+static int fill_row(port_row row, const json_t *json, struct err *err)
 {
     struct port_spec spec;
     uint32_t id = 0;
@@ -120,18 +138,19 @@ static int fill_row(char row[6][PORT_IP_MAX], const json_t *json, struct err *er
     (void)str_format(row[3], PORT_IP_MAX, "%u", spec.parent_port);
     (void)str_copy(row[4], PORT_IP_MAX, spec.child_ip);
     (void)str_format(row[5], PORT_IP_MAX, "%u", spec.child_port);
+    (void)str_copy(row[6], PORT_IP_MAX, listening_word(json_object_get(json, "listening")));
     return 0;
 }
 
 static int print_table(const json_t *list, struct err *err)
 {
-    static const char *const head[] = {"ID",         "PROTO",   "PARENTIP",
-                                       "PARENTPORT", "CHILDIP", "CHILDPORT"};
+    static const char *const head[COLUMNS] = {"ID",      "PROTO",     "PARENTIP", "PARENTPORT",
+                                              "CHILDIP", "CHILDPORT", "LISTENING"};
     size_t n = json_array_size(list) + 1;
-    char(*rows)[6][PORT_IP_MAX] = calloc(n, sizeof *rows);
+    port_row *rows = calloc(n, sizeof *rows);
     if (!rows)
         return err_set(err, ENOMEM, "no memory for %zu ports", n);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < COLUMNS; i++)
         (void)str_copy(rows[0][i], PORT_IP_MAX, head[i]);
     int r = 0;
     for (size_t i = 1; i < n && r >= 0; i++)
@@ -203,8 +222,11 @@ static int add_ports(struct ctl_config *config, int argc, char **argv, struct er
 static int remove_one(struct ctl_config *config, uint32_t id, struct err *err)
 {
     char path[64];
-    (void)str_format(path, sizeof path, "/v1/ports/%u", id);
-    int r = client_request(config->socket_path, "DELETE", path, NULL, NULL, err);
+    if (config->drain_s > 0)
+        (void)str_format(path, sizeof path, "/v1/ports/%u?drain=%u", id, config->drain_s);
+    else
+        (void)str_format(path, sizeof path, "/v1/ports/%u", id);
+    int r = client_delete(config->socket_path, path, config->drain_s, err);
     if (r >= 0)
         (void)printf("%u\n", id);
     return r;
@@ -288,11 +310,12 @@ static int info(struct ctl_config *config, int argc, char **argv, struct err *er
 PROGRAM(list_program, "list-ports [--json]", "Lists the published ports.", 1);
 PROGRAM(add_program, "add-ports [--json] SPEC...",
         "Publishes ports and prints their ids; stops at the first that fails.", 1);
-PROGRAM(remove_program, "remove-ports ID...", "Removes ports and prints their ids.", 0);
 PROGRAM(info_program, "info [--json]", "Shows what is running.", 1);
 PROGRAM(flows_program, "flows [--json]",
         "Lists TCP connections and UDP flows that are relayed, and their bytes.", 1);
 PROGRAM(metrics_program, "metrics", "Prints counters in the format of OpenMetrics.", 0);
+PROGRAM_OF(remove_program, "remove-ports [--drain[=SECONDS]] ID...",
+           "Removes ports and prints their ids.", remove_options, 1);
 PROGRAM_OF(
     top_program, "top [--interval=SECONDS] [-c N]",
     "Watches what is relayed, the busiest first: q ends it. Where the output is no terminal, "

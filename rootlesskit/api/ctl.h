@@ -16,6 +16,7 @@ struct ctl_config {
     const char *socket;
     bool json;
     uint32_t interval_s, count; /**< top; count: capture too; 0 = no end */
+    uint32_t drain_s;           /**< remove-ports; 0 = at once */
     const char *write, *interface;
     uint32_t snaplen;
     char socket_path[PATH_MAX]; /**< ctl_find_socket() */

@@ -11,44 +11,20 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
-#include "lib/base/msg.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
+#include "rootlesskit/api/ask.h"
 #include "rootlesskit/api/control.h"
 #include "rootlesskit/api/json.h"
+#include "rootlesskit/api/listening.h"
 #include "rootlesskit/api/observe.h"
 #include "rootlesskit/api/openapi.h"
+#include "rootlesskit/api/waits.h"
 
 #define API_VERSION "1.1.2"
 
-static bool parent_gone;
-
-/* One question, one answer.
- * @param fd  goes beside it, or < 0
- * @return the parent's code: 0 or -errno with its message in @p err */
-static int ask_beside(const struct control_request *request, int fd, struct control_reply *reply,
-                      struct err *err)
-{
-    int r = msg_send(CONTROL_FD, request, sizeof *request, &fd, fd >= 0 ? 1 : 0);
-    if (r >= 0)
-        r = msg_recv(CONTROL_FD, reply, sizeof *reply, NULL, NULL);
-    if (r <= 0) {
-        parent_gone = true;
-        return err_set(err, EPIPE, "rootlesskit is ending");
-    }
-    reply->message[sizeof reply->message - 1] = '\0';
-    return reply->code < 0 ? err_set(err, -reply->code, "%s", reply->message) : 0;
-}
-
-static int ask(const struct control_request *request, struct control_reply *reply, struct err *err)
-{
-    return ask_beside(request, -EBADF, reply, err);
-}
-
-bool routes_parent_gone(void)
-{
-    return parent_gone;
-}
+/* A day: whoever wants to wait longer need not be told. */
+#define DRAIN_MAX_S 86400
 
 /* @param type  NULL: there is no body to have one
  * @param allow  the methods of a path, for the answer to another; or NULL */
@@ -97,7 +73,7 @@ static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned sta
 /* 400 whatever it was, as RootlessKit's clients know it; only a parent that ends is our fault. */
 static enum MHD_Result send_error(struct MHD_Connection *connection, const struct err *err)
 {
-    unsigned status = parent_gone ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_BAD_REQUEST;
+    unsigned status = ask_parent_gone() ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_BAD_REQUEST;
     return send_json(connection, status, json_pack("{s:o}", "message", api_text_to_json(err->msg)));
 }
 
@@ -166,6 +142,28 @@ static enum MHD_Result get_openapi(struct MHD_Connection *connection, const char
                          constant(openapi_document));
 }
 
+/* @return the list, whose end is known by -ENOENT, or NULL with the reason */
+static json_t *list_ports(struct err *err)
+{
+    struct control_request request = {.op = CONTROL_LIST};
+    struct control_reply reply;
+    struct listening listening;
+    json_t *list = json_array();
+    int r;
+    listening_ask(&listening);
+    while ((r = ask(&request, &reply, err)) >= 0) {
+        json_t *status = api_status_to_json(reply.id, &reply.spec);
+        listening_put(&listening, reply.id, status);
+        (void)json_array_append_new(list, status);
+        request.id = reply.id + 1;
+    }
+    listening_free(&listening);
+    if (r == -ENOENT)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
 /* An empty list is null, as RootlessKit's clients know it. */
 static enum MHD_Result get_ports(struct MHD_Connection *connection, const char *id,
                                  const struct body *body)
@@ -173,18 +171,9 @@ static enum MHD_Result get_ports(struct MHD_Connection *connection, const char *
     (void)id;
     (void)body;
     struct err err = {0};
-    struct control_request request = {.op = CONTROL_LIST};
-    struct control_reply reply;
-    json_t *list = json_array();
-    int r;
-    while ((r = ask(&request, &reply, &err)) >= 0) {
-        (void)json_array_append_new(list, api_status_to_json(reply.id, &reply.spec));
-        request.id = reply.id + 1;
-    }
-    if (r != -ENOENT) {
-        json_decref(list);
+    json_t *list = list_ports(&err);
+    if (!list)
         return send_error(connection, &err);
-    }
     if (json_array_size(list) == 0) {
         json_decref(list);
         list = json_null();
@@ -209,16 +198,51 @@ static enum MHD_Result post_port(struct MHD_Connection *connection, const char *
     return send_json(connection, MHD_HTTP_CREATED, api_status_to_json(reply.id, &reply.spec));
 }
 
+/* @param ret  0: it is not there */
+static int parse_drain(struct MHD_Connection *connection, uint32_t *ret, struct err *err)
+{
+    const char *text = NULL;
+    size_t len;
+    *ret = 0;
+    if (MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, "drain", 5, &text, &len) !=
+        MHD_YES)
+        return 0;
+    return parse_u32("bad drain", text ? text : "", 0, DRAIN_MAX_S, ret, err);
+}
+
+/* @return 0; 1 when the answer must wait; -errno */
+static int remove_port(struct MHD_Connection *connection, const char *id, struct err *err)
+{
+    struct control_request request = {.op = CONTROL_REMOVE};
+    struct control_reply reply;
+    int r = parse_u32("bad id", id, 0, UINT32_MAX, &request.id, err);
+    if (r >= 0)
+        r = parse_drain(connection, &request.drain_s, err);
+    if (r >= 0 && request.drain_s > 0)
+        request.op = CONTROL_DRAIN;
+    if (r >= 0 && request.op == CONTROL_DRAIN && waits_full())
+        r = err_set(err, ENOBUFS, "too many clients wait for ports: try again later");
+    if (r >= 0)
+        r = ask(&request, &reply, err);
+    if (r < 0 || request.op == CONTROL_REMOVE)
+        return r;
+    waits_begin(connection, request.id);
+    return 1;
+}
+
+/* Called a second time for a client who had to wait. */
 static enum MHD_Result delete_port(struct MHD_Connection *connection, const char *id,
                                    const struct body *body)
 {
     (void)body;
     struct err err = {0};
-    struct control_request request = {.op = CONTROL_REMOVE};
-    struct control_reply reply;
-    int r = parse_u32("bad id", id, 0, UINT32_MAX, &request.id, &err);
-    if (r >= 0)
-        r = ask(&request, &reply, &err);
+    int r = waits_end(connection, &err);
+    if (r == -EINPROGRESS)
+        return MHD_YES;
+    if (r == -ENODATA)
+        r = remove_port(connection, id, &err);
+    if (r > 0)
+        return MHD_YES;
     if (r < 0)
         return send_error(connection, &err);
     return send_response(connection, MHD_HTTP_OK, NULL, NULL, constant(""));

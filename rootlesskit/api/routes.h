@@ -5,7 +5,6 @@
 #pragma once
 
 #include <microhttpd.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 /** A request's body as far as it was kept. */
@@ -15,8 +14,7 @@ struct body {
     size_t discarded; /**< bytes of one that is too long; 0 = all of it was kept */
 };
 
-/** Answers one whole request. @return MHD_NO: the connection must end */
+/** Answers one whole request, now or, called again, when waits.h lets go of it. @return MHD_NO: the
+ *  connection must end */
 enum MHD_Result routes_answer(struct MHD_Connection *connection, const char *url,
                               const char *method, const struct body *body);
-/** The parent did not answer: it is ending, and so must we. */
-bool routes_parent_gone(void);

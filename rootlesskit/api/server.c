@@ -15,10 +15,12 @@
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
+#include "rootlesskit/api/ask.h"
 #include "rootlesskit/api/connections.h"
 #include "rootlesskit/api/control.h"
 #include "rootlesskit/api/json.h"
 #include "rootlesskit/api/routes.h"
+#include "rootlesskit/api/waits.h"
 
 #define IDLE_MS 10000
 #define CONNECTION_TIMEOUT_S 30
@@ -84,6 +86,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     if (info && info->socket_context)
         connections_served(info->socket_context);
+    waits_forget(connection);
     struct body *body = *state;
     if (body)
         free(body->text);
@@ -129,19 +132,23 @@ static void serve(struct MHD_Daemon *daemon)
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
     struct pollfd fds[] = {{.fd = info->epoll_fd, .events = POLLIN},
                            {.fd = CONTROL_FD, .events = POLLIN}};
-    while (!routes_parent_gone()) {
+    while (!ask_parent_gone()) {
         MHD_UNSIGNED_LONG_LONG until = IDLE_MS;
         bool timed = MHD_get_timeout(daemon, &until) == MHD_YES && until < IDLE_MS;
         int full = connections_make_room();
-        int n = poll(fds, 2, shorter(timed ? (int)until : IDLE_MS, full));
+        int waiting = waits_poll();
+        int n = poll(fds, 2, shorter(shorter(timed ? (int)until : IDLE_MS, full), waiting));
         if (n < 0 && errno != EINTR)
             return;
-        if (fds[1].revents || (n == 0 && !timed && idle(daemon)))
-            return;
+        if (fds[1].revents || (n == 0 && !timed && waiting < 0 && idle(daemon)))
+            break;
         (void)MHD_run(daemon);
         if (full >= 0)
             (void)MHD_run(daemon); /* the first ended some, this one lets others in */
     }
+    /* Nobody may be suspended at the daemon's end: who waits is told, by a parent that is gone. */
+    (void)waits_poll();
+    (void)MHD_run(daemon);
 }
 
 /* libmicrohttpd aborts on a socket that is none. */
@@ -167,11 +174,11 @@ int main(int argc, char **argv)
     (void)fdflag_cloexec(CONTROL_LISTEN_FD, 1);
     (void)fdflag_cloexec(CONTROL_FD, 1);
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, CONTROL_LISTEN_FD,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        CONNECTION_TIMEOUT_S, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, NULL,
+        MHD_OPTION_LISTEN_SOCKET, CONTROL_LISTEN_FD, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_END);
     if (!daemon) {
         cli_error("cannot serve the API: libmicrohttpd does not start");
         return CLI_FAILED;

@@ -84,6 +84,7 @@ static const int allowed[] = {
     SCMP_SYS(connect),
     SCMP_SYS(bind),
     SCMP_SYS(accept4),
+    SCMP_SYS(listen), /* gate.c */
     SCMP_SYS(shutdown),
     SCMP_SYS(close),
     SCMP_SYS(getsockname),

@@ -97,7 +97,9 @@ static int set_up_ports(struct gateway *gateway, struct err *err)
     if (gateway->config->source_ip != GATEWAY_SOURCE_IP_NONE)
         gateway->source_ip = source_ip_set_up(gateway->config->source_ip, &gateway->source_err);
     bool as_client = gateway->source_ip > 0;
-    int r = publish_init(&gateway->publish, &gateway->movers, as_client, err);
+    const struct publish_options options = {.as_client = as_client,
+                                            .when_listening = gateway->config->when_listening};
+    int r = publish_init(&gateway->publish, &gateway->movers, &options, err);
     if (r < 0)
         return r;
     return as_client ? confine_to_sockets(err) : confine_capabilities(err);
@@ -152,15 +154,29 @@ static void add_port(struct gateway *gateway, const struct gateway_request *requ
     answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
 }
 
-static void remove_port(struct gateway *gateway, const struct gateway_request *request)
-{
-    int r = gateway->config->ports ? publish_remove(&gateway->publish, request->id) : -EOPNOTSUPP;
-    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
-}
-
 static void answer_code(struct gateway *gateway, const struct gateway_request *request, int r)
 {
     answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
+}
+
+/* What the parent asks of the ports that there are. @param fd  what came beside, or < 0 */
+static void ask_ports(struct gateway *gateway, const struct gateway_request *request, int fd)
+{
+    struct publish *publish = &gateway->publish;
+    int r = -EOPNOTSUPP;
+    if (!gateway->config->ports) {
+        answer_code(gateway, request, r);
+        return;
+    }
+    if (request->op == GATEWAY_PORT_REMOVE)
+        r = publish_remove(publish, request->id);
+    else if (request->op == GATEWAY_PORT_DRAIN)
+        r = publish_drain(publish, request->id, request->drain_s);
+    else if (request->op == GATEWAY_PORT_DRAINED)
+        r = publish_drained(publish, request->id);
+    else if (request->op == GATEWAY_SERVICES)
+        r = publish_write_services(publish, fd);
+    answer_code(gateway, request, r);
 }
 
 /* @return how many: ours first, as stats.h wants it */
@@ -224,8 +240,11 @@ static void on_request(struct loop_source *source, uint32_t events)
         add_port(gateway, &request, first);
         return;
     case GATEWAY_PORT_REMOVE:
+    case GATEWAY_PORT_DRAIN:
+    case GATEWAY_PORT_DRAINED:
+    case GATEWAY_SERVICES:
+        ask_ports(gateway, &request, first);
         fd_close(first);
-        remove_port(gateway, &request);
         return;
     case GATEWAY_RESOLVERS:
         fd_close(first);

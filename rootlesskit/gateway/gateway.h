@@ -30,6 +30,7 @@ struct gateway_config {
     bool network; /**< make the network (--net=gateway); else serve ports only */
     bool ports;   /**< start the port worker (--port-driver=builtin) */
     enum gateway_source_ip source_ip; /**< of published TCP ports */
+    bool when_listening;  /**< a published TCP port refuses while nobody serves its target */
     struct policy policy; /**< the child's networks, and what it may reach; ipv6: try it */
     bool ipv6_must;       /**< without it there shall be no network */
     struct in6_addr child_v4, child_v6; /**< the child's addresses, IPv4 mapped */
@@ -47,9 +48,12 @@ enum gateway_op {
     GATEWAY_READY = 1,
     GATEWAY_PORT_ADD,    /**< one fd beside: a listening TCP or a bound UDP socket; target = in C */
     GATEWAY_PORT_REMOVE, /**< closes the listener and its connections, then replies */
-    GATEWAY_FLOWS,       /**< a memory file beside: gets a struct stats_record (stats.h) a flow */
-    GATEWAY_TOTALS,      /**< a memory file beside: gets one struct stats_totals */
-    GATEWAY_RESOLVERS,   /**< the host's DNS servers as they are now; may be none */
+    GATEWAY_PORT_DRAIN,  /**< closes the listener, replies, and the connections within drain_s */
+    GATEWAY_PORT_DRAINED, /**< replies 0 when the last of them is gone, -EINPROGRESS before */
+    GATEWAY_SERVICES,     /**< a memory file beside: gets a struct services_record a port */
+    GATEWAY_FLOWS,        /**< a memory file beside: gets a struct stats_record (stats.h) a flow */
+    GATEWAY_TOTALS,       /**< a memory file beside: gets one struct stats_totals */
+    GATEWAY_RESOLVERS,    /**< the host's DNS servers as they are now; may be none */
 };
 
 #define GATEWAY_RESOLVERS_MAX 3 /* MAXNS of resolv.conf(5) */
@@ -67,6 +71,7 @@ struct gateway_request {
     uint32_t id;                    /**< PORT_*: the port's id */
     struct sockaddr_storage target; /**< PORT_ADD: IPv4 or IPv6 address and port in C */
     struct gateway_resolvers resolvers;
+    uint32_t drain_s;  /**< PORT_DRAIN: how long its connections have to end by themselves */
     uint32_t fd_bound; /**< TOTALS: no fd of ours is as high; 0 = not known */
 };
 

@@ -57,3 +57,10 @@ void listener_stop(struct listener *listener)
     worker_timer_stop(&listener->retry);
     loop_del(&listener->worker->loop, &listener->source);
 }
+
+/* Its timer may still be on the worker's list: it is no new one. */
+int listener_resume(struct listener *listener, int fd)
+{
+    listener->paused = false;
+    return loop_add(&listener->worker->loop, &listener->source, fd, EPOLLIN, on_ready);
+}

@@ -29,3 +29,5 @@ int listener_start(struct listener *listener, struct worker *worker, int fd, lis
 void listener_take(struct listener *listener);
 /** Leaves the loop; the fd stays the caller's. */
 void listener_stop(struct listener *listener);
+/** After that: comes back. @return 0 or -errno */
+int listener_resume(struct listener *listener, int fd);

@@ -4,13 +4,20 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "rootlesskit/gateway/gate.h"
 #include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/relay.h"
+#include "rootlesskit/gateway/stats.h"
+
+#define RECORDS_BATCH 256
 
 /* Made at the order of the parent, one a published port; the path of the bytes allocates nothing.
  */
@@ -22,7 +29,8 @@ struct publish_port {
     struct publish *publish;
     uint32_t id;
     int fd;
-    int type; /* SOCK_STREAM or SOCK_DGRAM */
+    int type;  /* SOCK_STREAM or SOCK_DGRAM */
+    bool open; /* TCP: it listens */
     struct sockaddr_storage target;
 };
 
@@ -38,7 +46,62 @@ static int listen_on(struct publish_port *port)
     const int on = 1; /* accepted sockets inherit both */
     (void)setsockopt(port->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(port->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    port->open = true;
     return listener_start(&port->listener, &port->publish->worker, port->fd, on_client);
+}
+
+static int look(struct publish *publish, unsigned types)
+{
+    return services_look(&publish->services, types, publish->worker.buffer, WORKER_BUFFER);
+}
+
+/* What fails is tried again at the next look. @return true when it has changed */
+static bool follow(struct publish_port *port)
+{
+    const struct services *services = &port->publish->services;
+    bool serves = services_of(services, SOCK_STREAM, &port->target) != SERVICES_NONE;
+    if (serves == port->open)
+        return false;
+    if (!serves) {
+        listener_stop(&port->listener);
+        (void)gate_shut(port->fd);
+    } else if (gate_open(port->fd) < 0 || listener_resume(&port->listener, port->fd) < 0) {
+        return false;
+    }
+    port->open = serves;
+    return true;
+}
+
+/* A connection that the child refused says that a service has ended. */
+static void on_watch(struct worker_timer *timer, int64_t now_ms)
+{
+    struct publish *publish = loop_owner(timer, struct publish, watch);
+    uint64_t refused = publish->worker.stats.counters.failed[STATS_PUBLISHED][STATS_REFUSED];
+    bool streams = false;
+    if (refused == publish->refused && now_ms < publish->next_look_ms)
+        return;
+    publish->refused = refused;
+    (void)look(publish, 1U << SOCK_STREAM);
+    for (struct publish_port *port = publish->ports; port; port = port->next) {
+        if (port->type != SOCK_STREAM)
+            continue;
+        streams = true;
+        if (follow(port))
+            publish->changed_ms = now_ms;
+    }
+    bool quick = now_ms - publish->changed_ms < PUBLISH_QUICK_MS;
+    publish->next_look_ms = quick ? now_ms : now_ms + PUBLISH_SLOW_MS - WORKER_TICK_MS / 2;
+    if (!streams)
+        worker_timer_stop(timer);
+}
+
+static void watch(struct publish_port *port)
+{
+    struct publish *publish = port->publish;
+    (void)look(publish, 1U << SOCK_STREAM);
+    (void)follow(port);
+    publish->changed_ms = publish->next_look_ms = clock_ms();
+    worker_timer_start(&publish->worker, &publish->watch);
 }
 
 static int open_port(struct publish_port *port)
@@ -49,7 +112,10 @@ static int open_port(struct publish_port *port)
     if (port->type == SOCK_DGRAM)
         return datagram_open(&port->publish->datagrams, &port->datagram, port->id, port->fd,
                              &port->target);
-    return listen_on(port);
+    int r = listen_on(port);
+    if (r >= 0 && port->publish->when_listening)
+        watch(port);
+    return r;
 }
 
 static void close_port(struct publish_port *port)
@@ -66,11 +132,31 @@ static void close_port(struct publish_port *port)
     fd_close(port->fd);
 }
 
+/* Clients that are in the queue already have their connection. */
+static int drain_port(struct publish_port *port, uint32_t seconds)
+{
+    struct publish *publish = port->publish;
+    if (port->type == SOCK_DGRAM) {
+        close_port(port);
+        return 0;
+    }
+    int r = drains_begin(&publish->drains, port->id, seconds);
+    if (r < 0)
+        return r;
+    if (port->open)
+        listener_take(&port->listener);
+    listener_stop(&port->listener);
+    worker_timer_forget(&publish->worker, &port->listener.retry);
+    fd_close(port->fd);
+    return 0;
+}
+
 /* What the main thread asks for. */
 struct order {
     struct publish *publish;
     uint32_t id;
     int fd;
+    uint32_t seconds;
     int code; /* 0 or -errno */
     struct sockaddr_storage target;
 };
@@ -102,19 +188,58 @@ static void free_port(struct loop_grave *grave)
     free(loop_owner(grave, struct publish_port, grave));
 }
 
+/* @return where the list has it, or NULL */
+static struct publish_port **find(struct publish *publish, uint32_t id)
+{
+    for (struct publish_port **place = &publish->ports; *place; place = &(*place)->next)
+        if ((*place)->id == id)
+            return place;
+    return NULL;
+}
+
+static void forget(struct publish_port **place)
+{
+    struct publish_port *port = *place;
+    *place = port->next;
+    port->grave.free_fn = free_port;
+    loop_bury(&port->publish->worker.loop, &port->grave);
+}
+
 static int remove_port(struct publish *publish, uint32_t id)
 {
-    for (struct publish_port **place = &publish->ports; *place; place = &(*place)->next) {
-        struct publish_port *port = *place;
-        if (port->id != id)
+    struct publish_port **place = find(publish, id);
+    if (!place)
+        return -ENOENT;
+    close_port(*place);
+    forget(place);
+    return 0;
+}
+
+static unsigned types_of(const struct publish *publish)
+{
+    unsigned types = 0;
+    for (const struct publish_port *port = publish->ports; port; port = port->next)
+        types |= 1U << port->type;
+    return types;
+}
+
+static int write_services(struct publish *publish, int fd)
+{
+    struct services_record records[RECORDS_BATCH];
+    size_t n = 0;
+    int r = 0;
+    (void)look(publish, types_of(publish));
+    for (const struct publish_port *port = publish->ports; port && r >= 0; port = port->next) {
+        records[n++] = (struct services_record){
+            .port_id = port->id,
+            .state = services_of(&publish->services, port->type, &port->target),
+        };
+        if (n < RECORDS_BATCH && port->next)
             continue;
-        *place = port->next;
-        close_port(port);
-        port->grave.free_fn = free_port;
-        loop_bury(&publish->worker.loop, &port->grave);
-        return 0;
+        r = file_write_full(fd, records, n * sizeof records[0]);
+        n = 0;
     }
-    return -ENOENT;
+    return r < 0 ? r : 0;
 }
 
 static void do_add(struct worker *worker, void *arg)
@@ -131,6 +256,36 @@ static void do_remove(struct worker *worker, void *arg)
     order->code = remove_port(order->publish, order->id);
 }
 
+static void do_drain(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    (void)worker;
+    struct publish_port **place = find(order->publish, order->id);
+    order->code = place ? drain_port(*place, order->seconds) : -ENOENT;
+    if (order->code >= 0)
+        forget(place);
+}
+
+static void do_tell(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    (void)worker;
+    order->code = drains_has(&order->publish->drains, order->id) ? -EINPROGRESS : 0;
+}
+
+static void do_write_services(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    (void)worker;
+    order->code = write_services(order->publish, order->fd);
+}
+
+static int give(struct order *order, worker_fn *fn)
+{
+    int r = worker_ask(&order->publish->worker, fn, order);
+    return r < 0 ? r : order->code;
+}
+
 int publish_add(struct publish *publish, uint32_t id, int take_listen,
                 const struct sockaddr_storage *target)
 {
@@ -144,17 +299,56 @@ int publish_add(struct publish *publish, uint32_t id, int take_listen,
 int publish_remove(struct publish *publish, uint32_t id)
 {
     struct order order = {.publish = publish, .id = id};
-    int r = worker_ask(&publish->worker, do_remove, &order);
-    return r < 0 ? r : order.code;
+    return give(&order, do_remove);
 }
 
-int publish_init(struct publish *publish, struct movers *movers, bool as_client, struct err *err)
+int publish_drain(struct publish *publish, uint32_t id, uint32_t seconds)
+{
+    struct order order = {.publish = publish, .id = id, .seconds = seconds};
+    return give(&order, do_drain);
+}
+
+int publish_drained(struct publish *publish, uint32_t id)
+{
+    struct order order = {.publish = publish, .id = id};
+    return give(&order, do_tell);
+}
+
+int publish_write_services(struct publish *publish, int fd)
+{
+    struct order order = {.publish = publish, .fd = fd};
+    return stats_is_memory(fd) ? give(&order, do_write_services) : -EINVAL;
+}
+
+/* Without it, nothing is known of services; who asked for when_listening must be told. */
+static int open_services(struct publish *publish, struct err *err)
+{
+    struct err why = {0};
+    int r = services_open(&publish->services, &why);
+    if (r >= 0)
+        r = look(publish, 1U << SOCK_STREAM);
+    if (r >= 0 || !publish->when_listening)
+        return 0;
+    return err_set(err, -r,
+                   "--publish-when-listening: the kernel does not tell which sockets listen (%s); "
+                   "it needs the module tcp_diag",
+                   why.code ? why.msg : strerror(-r));
+}
+
+int publish_init(struct publish *publish, struct movers *movers,
+                 const struct publish_options *options, struct err *err)
 {
     publish->ports = NULL;
+    publish->when_listening = options->when_listening;
+    publish->watch = (struct worker_timer){.fn = on_watch};
     int r = worker_init(&publish->worker, err);
     publish->worker.movers = movers;
     if (r >= 0)
-        r = connector_init(&publish->connector, &publish->worker, as_client, err);
+        r = connector_init(&publish->connector, &publish->worker, options->as_client, err);
+    if (r >= 0)
+        r = drains_init(&publish->drains, &publish->worker, &publish->connector, err);
+    if (r >= 0)
+        r = open_services(publish, err);
     return r >= 0 ? datagrams_init(&publish->datagrams, &publish->worker, err) : r;
 }
 

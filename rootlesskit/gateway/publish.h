@@ -1,6 +1,12 @@
 /*
  * Published ports: a thread that lives in the child's network namespace. Sockets bound on the host
  * arrive as fds and take clients there; a socket made by this thread connects in the child.
+ *
+ * With when_listening a TCP port refuses its clients while nobody in the child serves its target
+ * (gate.h, services.h). Of beginnings nobody tells, so it is looked for: at every tick of the
+ * worker (250 ms) for PUBLISH_QUICK_MS after a change, else every second, or at the tick after a
+ * refused connection; one dump of the sockets that listen, however many ports there are. Where it
+ * is not known whether somebody serves, the port is open.
  */
 #pragma once
 
@@ -12,25 +18,41 @@
 #include "lib/base/loop.h"
 #include "rootlesskit/gateway/connector.h"
 #include "rootlesskit/gateway/datagram.h"
+#include "rootlesskit/gateway/drains.h"
+#include "rootlesskit/gateway/services.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
 struct movers;
 struct publish_port;
 
+#define PUBLISH_QUICK_MS 10000
+#define PUBLISH_SLOW_MS 1000
+
+struct publish_options {
+    bool as_client; /**< TCP connects with the client's address: source_ip_set_up() was done here */
+    bool when_listening;
+};
+
 struct publish {
     struct worker worker;
     struct connector connector;
     struct datagrams datagrams;
+    struct drains drains;
+    struct services services;
     struct publish_port *ports;
+    bool when_listening;
+    struct worker_timer watch; /**< of services, while there is a TCP port */
+    int64_t changed_ms, next_look_ms;
+    uint64_t refused; /**< connections, at the last tick */
 };
 
 /**
  * Prepares the thread's worker.
- * @param movers     who takes bulk connections
- * @param as_client  TCP connects with the client's address: source_ip_set_up() was done here
+ * @param movers  who takes bulk connections
  */
-int publish_init(struct publish *publish, struct movers *movers, bool as_client, struct err *err);
+int publish_init(struct publish *publish, struct movers *movers,
+                 const struct publish_options *options, struct err *err);
 /** Serves until the process ends. Call it in the thread that entered the child's namespace. */
 void publish_run(struct publish *publish);
 /**
@@ -41,3 +63,13 @@ int publish_add(struct publish *publish, uint32_t id, int take_listen,
                 const struct sockaddr_storage *target);
 /** Closes the port and its connections. @return 0; -ENOENT when there is none of that id */
 int publish_remove(struct publish *publish, uint32_t id);
+/**
+ * Takes no more clients; the port's connections have @p seconds to end by themselves. UDP flows end
+ * at once. @return 0; -ENOENT; -ENOBUFS when too many ports are on their way: nothing was done
+ */
+int publish_drain(struct publish *publish, uint32_t id, uint32_t seconds);
+/** @return 0 when publish_drain() has come to its end; -EINPROGRESS before */
+int publish_drained(struct publish *publish, uint32_t id);
+/** Writes a struct services_record a port to @p fd, a memory file, from its position on: who serves
+ *  its target now. @return 0 or -errno */
+int publish_write_services(struct publish *publish, int fd);

@@ -467,10 +467,34 @@ static void end_here(struct worker *worker, void *arg)
             drop(relay, true);
 }
 
+struct census {
+    uint32_t owner, n;
+};
+
+static void count_here(struct worker *worker, void *arg)
+{
+    struct census *census = arg;
+    const struct relay *relay = NULL;
+    while ((relay = table_next(&worker->relays, relay)))
+        census->n += relay->owner == census->owner;
+}
+
 /* What is on its way to a mover is in front of our question in its inbox. */
+static void ask_everywhere(struct worker *worker, worker_fn *fn, void *arg)
+{
+    fn(worker, arg);
+    for (unsigned i = 0; worker->movers && i < worker->movers->n; i++)
+        (void)worker_ask(&worker->movers->worker[i], fn, arg);
+}
+
 void relay_end_all(struct worker *worker, uint32_t owner)
 {
-    end_here(worker, &owner);
-    for (unsigned i = 0; worker->movers && i < worker->movers->n; i++)
-        (void)worker_ask(&worker->movers->worker[i], end_here, &owner);
+    ask_everywhere(worker, end_here, &owner);
+}
+
+uint32_t relay_count(struct worker *worker, uint32_t owner)
+{
+    struct census census = {.owner = owner};
+    ask_everywhere(worker, count_here, &census);
+    return census.n;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -180,8 +179,7 @@ static int ask_all(struct worker *const *workers, size_t n, worker_fn *fn, void 
     return r;
 }
 
-/* Only memory files have seals: writing to one never waits. */
-static bool is_memory(int fd)
+bool stats_is_memory(int fd)
 {
     return fcntl(fd, F_GET_SEALS) >= 0;
 }
@@ -189,7 +187,7 @@ static bool is_memory(int fd)
 int stats_write_flows(struct worker *const *workers, size_t n, int fd)
 {
     struct stats_sink sink = {.fd = fd};
-    if (!is_memory(fd))
+    if (!stats_is_memory(fd))
         return -EINVAL;
     int r = ask_all(workers, n, put_flows, &sink);
     return r < 0 ? r : sink.code;
@@ -197,7 +195,7 @@ int stats_write_flows(struct worker *const *workers, size_t n, int fd)
 
 int stats_write_totals(struct worker *const *workers, size_t n, struct stats_totals *totals, int fd)
 {
-    if (!is_memory(fd))
+    if (!stats_is_memory(fd))
         return -EINVAL;
     int r = ask_all(workers, n, add_counters, &totals->counters);
     return r < 0 ? r : write_all(fd, totals, sizeof *totals);

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,6 +79,9 @@ struct stats_totals {
 };
 
 struct stats_sink;
+
+/** Only memory files have seals: writing to one never waits. */
+bool stats_is_memory(int fd);
 
 struct stats_source {
     struct stats_source *next;

@@ -83,7 +83,7 @@ static int set_options(int fd, int family, bool stream)
     return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
 }
 
-static int bind_at(const struct place *place, bool stream)
+static int make(const struct place *place, bool stream)
 {
     const int v6only = !place->dual, family = place->address.ss_family;
     int type = stream ? SOCK_STREAM : SOCK_DGRAM;
@@ -92,8 +92,15 @@ static int bind_at(const struct place *place, bool stream)
         return -errno;
     if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0)
         return -errno;
-    if (bind(fd, (const struct sockaddr *)(const void *)&place->address, place->len) < 0 ||
-        (stream && listen(fd, SOMAXCONN) < 0))
+    if (bind(fd, (const struct sockaddr *)(const void *)&place->address, place->len) < 0)
+        return -errno;
+    return take_fd(&fd);
+}
+
+static int bind_at(const struct place *place, bool stream)
+{
+    cleanup_close int fd = make(place, stream);
+    if (fd >= 0 && stream && listen(fd, SOMAXCONN) < 0)
         return -errno;
     return take_fd(&fd);
 }
@@ -150,6 +157,24 @@ static int tell_port(int fd, struct port_spec *spec)
     return 0;
 }
 
+/* A port that the kernel chose is given back by shutdown(2) (gateway/gate.h), one that was bound by
+ * number is not: the socket that chose it holds it until the other has it. */
+static int bind_by_number(struct place *place)
+{
+    cleanup_close int chosen = make(place, true);
+    socklen_t len = sizeof place->address;
+    if (chosen < 0)
+        return chosen;
+    if (getsockname(chosen, (struct sockaddr *)&place->address, &len) < 0)
+        return -errno;
+    return bind_at(place, true);
+}
+
+static int bind_to(struct place *place, bool stream, bool any)
+{
+    return stream && any ? bind_by_number(place) : bind_at(place, stream);
+}
+
 int port_bind(struct port_spec *spec, struct err *err)
 {
     bool stream = is_stream(spec);
@@ -157,13 +182,14 @@ int port_bind(struct port_spec *spec, struct err *err)
         return err_set(err, EPROTONOSUPPORT, "cannot listen for %s: only tcp and udp can",
                        spec->proto);
     struct place place = place_of(spec);
-    int r = bind_at(&place, stream);
+    bool any = spec->parent_port == 0;
+    int r = bind_to(&place, stream, any);
     if (r == -EAFNOSUPPORT && place.dual) {
         place = (struct place){0};
         place_at(&place, AF_INET, spec->parent_port);
-        r = bind_at(&place, stream);
+        r = bind_to(&place, stream, any);
     }
-    if (r >= 0 && spec->parent_port == 0 && tell_port(r, spec) < 0)
+    if (r >= 0 && any && tell_port(r, spec) < 0)
         return err_sys(err, errno, "cannot read a socket's address");
     return r < 0 ? explain(spec, -r, err) : r;
 }

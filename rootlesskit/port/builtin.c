@@ -42,6 +42,13 @@ static int remove_port(struct ports *ports, uint32_t id, const struct port_spec 
     return dataplane_remove_port(ports->plane, id, err);
 }
 
+static int drain(struct ports *ports, uint32_t id, uint32_t seconds, struct err *err)
+{
+    int r = dataplane_drain_port(ports->plane, id, seconds, err);
+    return r == -ENOBUFS ? err_set(err, ENOBUFS, "too many ports are being drained: wait for one")
+                         : r;
+}
+
 static const char *const protos[] = {"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", NULL};
 
 const struct port_driver port_driver_builtin = {
@@ -50,4 +57,5 @@ const struct port_driver port_driver_builtin = {
     .picks_port = true,
     .add = add,
     .remove = remove_port,
+    .drain = drain,
 };

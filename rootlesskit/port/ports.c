@@ -6,6 +6,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
+#include "rootlesskit/dataplane.h"
 #include "rootlesskit/port/bind.h"
 
 static int conflict_of(const struct ports *ports, const struct port_spec *spec, struct err *err)
@@ -68,22 +69,60 @@ int ports_add(struct ports *ports, struct port_spec *spec, uint32_t *ret_id, str
     return 0;
 }
 
+static struct port *find(const struct ports *ports, uint32_t id)
+{
+    for (uint32_t i = 0; i < ports->n; i++)
+        if (ports->list[i].id == id)
+            return &ports->list[i];
+    return NULL;
+}
+
+/* @return the port, or NULL with the reason */
+static struct port *find_published(const struct ports *ports, uint32_t id, struct err *err)
+{
+    if (!ports->driver) {
+        (void)err_set(err, EINVAL, "no PortDriver is available");
+        return NULL;
+    }
+    struct port *port = find(ports, id);
+    if (!port)
+        (void)err_set(err, ENOENT, "unknown id: %u", id);
+    return port;
+}
+
+static void forget(struct ports *ports, struct port *port)
+{
+    size_t behind = ports->n - 1 - (size_t)(port - ports->list);
+    memmove(port, port + 1, behind * sizeof *port);
+    ports->n--;
+}
+
 int ports_remove(struct ports *ports, uint32_t id, struct err *err)
 {
-    if (!ports->driver)
-        return err_set(err, EINVAL, "no PortDriver is available");
-    for (uint32_t i = 0; i < ports->n; i++) {
-        struct port *port = &ports->list[i];
-        if (port->id != id)
-            continue;
-        int r = ports->driver->remove(ports, id, &port->spec, err);
-        if (r < 0)
-            return r;
-        memmove(port, port + 1, (ports->n - i - 1) * sizeof *port);
-        ports->n--;
-        return 0;
-    }
-    return err_set(err, ENOENT, "unknown id: %u", id);
+    struct port *port = find_published(ports, id, err);
+    int r = port ? ports->driver->remove(ports, id, &port->spec, err) : -ENOENT;
+    if (r >= 0)
+        forget(ports, port);
+    return r;
+}
+
+int ports_drain(struct ports *ports, uint32_t id, uint32_t seconds, struct err *err)
+{
+    struct port *port = find_published(ports, id, err);
+    if (!port)
+        return -ENOENT;
+    if (!ports->driver->drain)
+        return err_set(err, ENOTSUP, "the %s driver cannot wait for a port's connections",
+                       ports->driver->name);
+    int r = ports->driver->drain(ports, id, seconds, err);
+    if (r >= 0)
+        forget(ports, port);
+    return r;
+}
+
+int ports_drained(struct ports *ports, uint32_t id, struct err *err)
+{
+    return dataplane_port_drained(ports->plane, id, err);
 }
 
 const struct port *ports_next(const struct ports *ports, uint32_t from)

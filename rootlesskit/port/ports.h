@@ -33,6 +33,8 @@ struct port_driver {
     /** Publishes it as @p id. @return 0 or -errno with a message */
     int (*add)(struct ports *ports, uint32_t id, struct port_spec *spec, struct err *err);
     int (*remove)(struct ports *ports, uint32_t id, const struct port_spec *spec, struct err *err);
+    /** Removes it, and leaves its connections @p seconds. NULL: the driver cannot. */
+    int (*drain)(struct ports *ports, uint32_t id, uint32_t seconds, struct err *err);
 };
 
 /** A socket of the host's each, served by the data plane process (ports->plane). */
@@ -59,6 +61,13 @@ struct ports {
 int ports_add(struct ports *ports, struct port_spec *spec, uint32_t *ret_id, struct err *err);
 /** @return 0, or -ENOENT "unknown id: N" */
 int ports_remove(struct ports *ports, uint32_t id, struct err *err);
+/** The same, but the port's connections have @p seconds to end by themselves: ports_drained()
+ * tells.
+ *  @return also -ENOTSUP: the driver cannot */
+int ports_drain(struct ports *ports, uint32_t id, uint32_t seconds, struct err *err);
+/** @return 0 when the connections of @p id, which ports_drain() got, are gone; -EINPROGRESS before
+ */
+int ports_drained(struct ports *ports, uint32_t id, struct err *err);
 /** The port with the lowest id >= @p from, or NULL. Valid until the next add or remove. */
 const struct port *ports_next(const struct ports *ports, uint32_t from);
 void ports_free(struct ports *ports);

@@ -26,6 +26,7 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "rootlesskit/api/control.h"
+#include "rootlesskit/gateway/services.h"
 #include "rootlesskit/gateway/stats.h"
 
 #define PORTS_MAX 4096
@@ -36,6 +37,7 @@
 
 static struct control_reply ports[PORTS_MAX]; /* id and spec of each; id 0 = removed */
 static uint32_t n_ports;
+static uint32_t left; /* questions until the port that was drained last has no connection */
 static const char *state_dir, *mode = "";
 
 static void fail(const char *what, const struct err *err)
@@ -100,6 +102,20 @@ static int remove_id(uint32_t id, struct err *err)
         return err_set(err, ENOENT, "unknown id: %u", id);
     ports[id - 1].id = 0;
     return 0;
+}
+
+/* By its id a port's service is there, not there or unknown; nothing is said of every fourth. */
+static int write_services(int fd, struct err *err)
+{
+    if (!str_equal(mode, "full"))
+        return err_set(err, ENOTSUP, "nobody knows");
+    int r = 0;
+    for (uint32_t i = n_ports; i > 0 && r >= 0; i--) {
+        struct services_record record = {.port_id = i, .state = i % 4};
+        if (record.state <= SERVICES_UNKNOWN)
+            r = file_write_full(fd, &record, sizeof record);
+    }
+    return r;
 }
 
 /* One record of each kind there is. */
@@ -169,6 +185,13 @@ static int answer(const struct control_request *request, int fd, struct control_
         return add(&request->spec, reply, err);
     case CONTROL_REMOVE:
         return remove_id(request->id, err);
+    case CONTROL_DRAIN:
+        left = request->drain_s;
+        return remove_id(request->id, err);
+    case CONTROL_DRAINED:
+        return left-- > 0 ? -EINPROGRESS : 0;
+    case CONTROL_SERVICES:
+        return write_services(fd, err);
     case CONTROL_FLOWS:
         return write_flows(fd);
     case CONTROL_TOTALS:
