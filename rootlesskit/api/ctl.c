@@ -103,21 +103,21 @@ static void print_json(json_t *json, size_t flags)
 #define COLUMNS 7
 typedef char port_row[COLUMNS][PORT_IP_MAX];
 
-/* Columns as wide as their longest cell and four blanks, the last one too, as RootlessKit's. */
-static void print_rows(port_row *rows, size_t n)
+/* Columns as wide as their longest cell and four blanks, the last one too, as RootlessKit's; ours
+ * stands behind them where the port driver fills it. */
+static void print_rows(port_row *rows, size_t n, size_t columns)
 {
     size_t width[COLUMNS] = {0};
-    for (size_t i = 0; i < n * COLUMNS; i++) {
-        size_t len = strlen(rows[i / COLUMNS][i % COLUMNS]) + 4;
-        if (len > width[i % COLUMNS])
-            width[i % COLUMNS] = len;
+    for (size_t i = 0; i < n * columns; i++) {
+        size_t len = strlen(rows[i / columns][i % columns]) + 4;
+        if (len > width[i % columns])
+            width[i % columns] = len;
     }
-    for (size_t i = 0; i < n * COLUMNS; i++)
-        (void)printf("%-*s%s", (int)width[i % COLUMNS], rows[i / COLUMNS][i % COLUMNS],
-                     i % COLUMNS == COLUMNS - 1 ? "\n" : "");
+    for (size_t i = 0; i < n * columns; i++)
+        (void)printf("%-*s%s", (int)width[i % columns], rows[i / columns][i % columns],
+                     i % columns == columns - 1 ? "\n" : "");
 }
 
-/* Nothing where the port's driver does not know. */
 static const char *listening_word(const json_t *listening)
 {
     if (!listening)
@@ -152,11 +152,15 @@ static int print_table(const json_t *list, struct err *err)
         return err_set(err, ENOMEM, "no memory for %zu ports", n);
     for (int i = 0; i < COLUMNS; i++)
         (void)str_copy(rows[0][i], PORT_IP_MAX, head[i]);
+    size_t columns = COLUMNS - 1;
     int r = 0;
-    for (size_t i = 1; i < n && r >= 0; i++)
+    for (size_t i = 1; i < n && r >= 0; i++) {
         r = fill_row(rows[i], json_array_get(list, i - 1), err);
+        if (rows[i][COLUMNS - 1][0])
+            columns = COLUMNS;
+    }
     if (r >= 0)
-        print_rows(rows, n);
+        print_rows(rows, n, columns);
     free(rows);
     return r;
 }

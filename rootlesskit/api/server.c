@@ -147,8 +147,8 @@ static void serve(struct MHD_Daemon *daemon)
             (void)MHD_run(daemon); /* the first ended some, this one lets others in */
     }
     /* Nobody may be suspended at the daemon's end: who waits is told, by a parent that is gone. */
-    (void)waits_poll();
-    (void)MHD_run(daemon);
+    if (waits_poll() >= 0)
+        (void)MHD_run(daemon);
 }
 
 /* libmicrohttpd aborts on a socket that is none. */

@@ -14,8 +14,9 @@
 #include "rootlesskit/gateway/table.h"
 
 #define PORTS 65536
-#define LOOPBACK_IFINDEX 1 /* of every network namespace (LOOPBACK_IFINDEX, net/net_namespace.h) \
-                            */
+#define LOOPBACK_IFINDEX                                                    \
+    1 /* of every network namespace (LOOPBACK_IFINDEX, net/net_namespace.h) \
+       */
 
 struct services_socket {
     struct in6_addr address;

@@ -112,6 +112,26 @@ serve_from "$work/full" full
 like "info: two name servers" "$(rootlessctl --socket "$work/full/api.sock" info)" $'\n  - DNS: \\[10.0.2.3 fd00::3\\]\n  - IP: 10.0.2.100\n'
 ok "info --json: what text does not show" sh -c "rootlessctl --socket $work/full/api.sock info --json |
     grep -A9 networkDriver | xargs | grep -q 'dynamicChildIP: true, ipv6: true'"
+export ROOTLESSKIT_STATE_DIR=$work/full
+rootlessctl add-ports 1:1/tcp 2:2/tcp 3:3/tcp 4:4/udp >"$work/.out"
+table=$(tr -d '|' <<'END'
+ID    PROTO    PARENTIP    PARENTPORT    CHILDIP    CHILDPORT    LISTENING    |
+1     tcp                  1                        1            yes          |
+2     tcp                  2                        2            unknown      |
+3     tcp                  3                        3                         |
+4     udp                  4                        4            no           |
+END
+)
+said "list-ports: who listens, where that is known" 0 "$table" rootlessctl list-ports
+is "list-ports --json: true, null, not said, false" "$(rootlessctl list-ports --json | sed 's/.*"childPort":[0-9]*}//' | xargs)" \
+    ",listening:true} ,listening:null} } ,listening:false}"
+said "remove-ports --drain: the ids" 0 $'1\n2' rootlessctl remove-ports --drain=3 1 2
+said "remove-ports --drain: at once" 0 3 rootlessctl remove-ports --drain=0 3
+said "remove-ports --drain: 30 s" 0 4 rootlessctl remove-ports --drain 4
+refused "remove-ports --drain: too long" "--drain" rootlessctl remove-ports --drain=86401 5
+refused "remove-ports --drain: no number" "--drain" rootlessctl remove-ports --drain= 5
+refused "remove-ports --drain: an unknown id" "unknown id: 9" rootlessctl remove-ports --drain 9
+export ROOTLESSKIT_STATE_DIR=$work/state
 serve_from "$work/empty" empty
 said "info: no drivers" 0 "\
 - REST API version: 1.1.2

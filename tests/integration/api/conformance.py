@@ -113,7 +113,7 @@ def random_body(rng):
     return {k: rng.choice(v) for k, v in pick.items() if rng.random() < 0.9}
 
 
-def drive_ports(api, protos):
+def drive_ports(api, protos, builtin):
     spec = api.document.validator({"$ref": "#/components/schemas/PortSpec"})
     api.ask("GET", "/v1/ports")
     ids = []
@@ -141,6 +141,15 @@ def drive_ports(api, protos):
     check(f"{api.name}: what it takes is what the document says it takes", not odd, odd)
     check(f"{api.name}: the list has them all", [x["id"] for x in api.ask("GET", "/v1/ports")[1]] == ids)
     template = "/v1/ports/{id}"
+    knows = {"listening" in x for x in api.ask("GET", "/v1/ports")[1]}
+    check(f"{api.name}: who listens is said by the driver that knows", knows == {builtin and api.name != "model"}, knows)
+    bad = [text for text in ("", "x", "-1", "1.5", "86401", "1%30", "0x1")
+           if api.status("DELETE", f"/v1/ports/{ids[0]}?drain={text}", template=template) != 400]
+    check(f"{api.name}: what is no time is refused", not bad, bad)
+    drained = [api.status("DELETE", f"/v1/ports/{id}?drain=1", template=template) for id in (ids[0], ids[0])]
+    check(f"{api.name}: a port drains where the driver can", drained == ([200, 400] if builtin else [400, 400]), drained)
+    if builtin:
+        ids.pop(0)
     gone = [api.status("DELETE", f"/v1/ports/{id}", template=template) for id in ids]
     check(f"{api.name}: all are removed", set(gone) == {200}, gone)
     again = [api.status("DELETE", f"/v1/ports/{id}", template=template)
@@ -157,7 +166,7 @@ def drive(api, document):
     api.ask("GET", "/v1/openapi.yaml")
     driver = (info or {}).get("portDriver")
     if driver:
-        drive_ports(api, driver["protos"])
+        drive_ports(api, driver["protos"], driver["driver"] == "builtin")
     else:
         refused = [api.ask("GET", "/v1/ports"), api.ask("POST", "/v1/ports", b"{}"),
                    api.ask("POST", "/v1/ports", {"proto": "tcp", "parentPort": free_port(), "childPort": 80}),

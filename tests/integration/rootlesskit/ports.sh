@@ -37,11 +37,11 @@ start_kit --net=gateway --port-driver=builtin --copy-up=/etc -p "127.0.0.1:$p1:8
 wait_for 10 answers 127.0.0.1 "$p1" || true
 
 # The API's own behaviour.
-is "list-ports" "$(ctl list-ports | sed 's/ *$//')" "ID    PROTO    PARENTIP     PARENTPORT    CHILDIP    CHILDPORT
-1     tcp      127.0.0.1    $p1                    81"
+is "list-ports" "$(ctl list-ports | sed 's/ *$//')" "ID    PROTO    PARENTIP     PARENTPORT    CHILDIP    CHILDPORT    LISTENING
+1     tcp      127.0.0.1    $p1                    81           yes"
 is "add-ports prints ids" "$(ctl add-ports "$p2:82/tcp" "127.0.0.1:$p3:83/tcp4" "[::1]:$p5:[::1]:85/tcp6" | xargs)" "2 3 4"
 is "list-ports --json" "$(ctl list-ports --json | tail -n 1)" \
-    '{"id":4,"spec":{"proto":"tcp6","parentIP":"::1","parentPort":'"$p5"',"childPort":85,"childIP":"::1"}}'
+    '{"id":4,"spec":{"proto":"tcp6","parentIP":"::1","parentPort":'"$p5"',"childPort":85,"childIP":"::1"},"listening":true}'
 run ctl add-ports "127.0.0.1:$p1:81/tcp"
 is "the same again is refused" "$rc" 1
 like "with the port that has it" "$err" "^error: conflict with ID 1"

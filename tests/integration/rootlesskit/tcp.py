@@ -8,6 +8,7 @@
   tcp.py send ADDRESS PORT MIB     send MIB MiB, half-close, print "same" if the answer is their sum
   tcp.py many ADDRESS PORT N       N connections open at once, then one echo over each; prints N
   tcp.py hold ADDRESS PORT         one echo, prints "connected", then how the connection ends
+  tcp.py talk ADDRESS PORT         send the lines of stdin one by one, print each answer, and at last how it ends
   tcp.py storm ADDRESS PORT N      begin N connections, wait for none, drop them
   tcp.py short ADDRESS PORT N [TEXT]  N connections one after the other; prints how many said TEXT (hello)
   tcp.py reuse ADDRESS PORT N [TEXT]  the same, all from one local port
@@ -108,6 +109,18 @@ def hold():
             print("reset")
 
 
+def talk():
+    with socket.create_connection((ADDRESS, PORT), timeout=60) as s:
+        try:
+            for line in sys.stdin:
+                s.sendall(line.encode())
+                print(s.recv(1000).decode().strip() or "end", flush=True)
+            s.shutdown(socket.SHUT_WR)
+            print("end" if s.recv(1) == b"" else "data")
+        except (ConnectionResetError, BrokenPipeError):
+            print("reset")
+
+
 def storm(n):
     held = []
     for _ in range(n):
@@ -148,6 +161,8 @@ elif MODE == "many":
     asyncio.run(many(int(sys.argv[4])))
 elif MODE == "hold":
     hold()
+elif MODE == "talk":
+    talk()
 elif MODE == "storm":
     storm(int(sys.argv[4]))
 elif MODE == "short":
