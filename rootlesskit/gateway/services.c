@@ -14,9 +14,8 @@
 #include "rootlesskit/gateway/table.h"
 
 #define PORTS 65536
-#define LOOPBACK_IFINDEX                                                    \
-    1 /* of every network namespace (LOOPBACK_IFINDEX, net/net_namespace.h) \
-       */
+/* The kernel's LOOPBACK_IFINDEX, in every network namespace. */
+#define LOOPBACK_IFINDEX 1
 
 struct services_socket {
     struct in6_addr address;
