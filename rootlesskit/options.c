@@ -93,7 +93,7 @@ static const struct cli_option table[] = {
     {"publish-when-listening", 0, CLI_FLAG, FIELD(publish_when_listening),
      .help = "published TCP ports refuse while nothing in the child listens (builtin)"},
     {"source-ip-transparent", 0, CLI_FLAG, FIELD(source_ip_transparent),
-     .help = "keep the client's address (--port-driver=builtin, TCP; default: true)"},
+     .help = "keep the client's address (--port-driver=builtin; default: true)"},
     {"source-ip-transparent-backend", 0, CLI_STRING, FIELD(source_ip_backend), "BACKEND",
      "how answers find back: auto, nft, iptables (default: auto)", backends},
     {"pidns", 0, CLI_FLAG, FIELD(pidns), .help = "new PID namespace"},

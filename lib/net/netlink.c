@@ -210,6 +210,28 @@ int netlink_add_near_route(struct netlink *netlink, unsigned index, const struct
 
 /* Before the rules that other software in the namespace may add. */
 #define RULE_PRIORITY 100
+#define LOOPBACK_PREFIX 8 /* 127.0.0.0/8 */
+
+static struct fib_rule_hdr *start_rule(struct request *request, uint8_t family, uint32_t table,
+                                       uint32_t priority)
+{
+    struct fib_rule_hdr *rule = start(request, RTM_NEWRULE, CREATE, sizeof *rule);
+    rule->family = family;
+    rule->table = (uint8_t)table;
+    rule->action = FR_ACT_TO_TBL;
+    mnl_attr_put_u32(request->header, FRA_PRIORITY, priority);
+    return rule;
+}
+
+static int finish_rule(struct netlink *netlink, const struct request *request, struct err *err)
+{
+    int r = finish(netlink, request);
+    return r < 0
+               ? err_sys(
+                     err, -r,
+                     "cannot add a routing rule (does this kernel have CONFIG_IP_MULTIPLE_TABLES?)")
+               : 0;
+}
 
 int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark, uint32_t table,
                           struct err *err)
@@ -222,18 +244,27 @@ int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark
     if (r < 0)
         return err_sys(err, -r, "cannot add the local route of table %u", table);
 
-    struct fib_rule_hdr *rule = start(&request, RTM_NEWRULE, CREATE, sizeof *rule);
-    rule->family = family;
-    rule->table = (uint8_t)table;
-    rule->action = FR_ACT_TO_TBL;
+    (void)start_rule(&request, family, table, RULE_PRIORITY);
     mnl_attr_put_u32(request.header, FRA_FWMARK, mark);
-    mnl_attr_put_u32(request.header, FRA_PRIORITY, RULE_PRIORITY);
-    r = finish(netlink, &request);
-    return r < 0
-               ? err_sys(
-                     err, -r,
-                     "cannot add a routing rule (does this kernel have CONFIG_IP_MULTIPLE_TABLES?)")
-               : 0;
+    return finish_rule(netlink, &request, err);
+}
+
+int netlink_loopback_is_answered(struct netlink *netlink, uint32_t table, struct err *err)
+{
+    const struct in6_addr loopback =
+        address_map((struct in_addr){.s_addr = htonl((uint32_t)IN_LOOPBACKNET << 24)});
+    const uint32_t tables[] = {RT_TABLE_MAIN, table};
+    int r = 0;
+    for (uint32_t i = 0; i < 2 && r >= 0; i++) {
+        struct request request;
+        struct fib_rule_hdr *rule = start_rule(&request, AF_INET, tables[i], RULE_PRIORITY + 1 + i);
+        rule->src_len = LOOPBACK_PREFIX;
+        put_address(&request, FRA_SRC, &loopback);
+        if (tables[i] == RT_TABLE_MAIN) /* but for its default route */
+            mnl_attr_put_u32(request.header, FRA_SUPPRESS_PREFIXLEN, 0);
+        r = finish_rule(netlink, &request, err);
+    }
+    return r;
 }
 
 static int add_neighbour(struct netlink *netlink, unsigned index, const struct in6_addr *ip,

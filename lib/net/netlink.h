@@ -40,6 +40,12 @@ int netlink_add_near_route(struct netlink *netlink, unsigned index, const struct
  * a local route in a table of its own, and the rule that leads there. */
 int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark, uint32_t table,
                           struct err *err);
+/**
+ * What 127.0.0.0/8 sends to an address that only the default route leads to is for this host, too:
+ * the kernel would refuse it (EINVAL). IPv6 has no such rule.
+ * @param table  that of netlink_mark_is_local()
+ */
+int netlink_loopback_is_answered(struct netlink *netlink, uint32_t table, struct err *err);
 /** A neighbour that needs no ARP or neighbour discovery. */
 int netlink_add_neighbour(struct netlink *netlink, unsigned index, const struct in6_addr *ip,
                           const unsigned char mac[6], struct err *err);

@@ -1,6 +1,7 @@
 #include "lib/net/nft.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
@@ -9,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -87,14 +89,67 @@ void nft_load_socket_transparent(struct nft_batch *batch)
     close_expression(batch, e);
 }
 
-void nft_load_payload(struct nft_batch *batch, uint32_t base, uint32_t offset, uint32_t len)
+void nft_load_payload_to(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset,
+                         uint32_t len)
 {
     struct expression e = open_expression(batch, "payload");
-    put_be32(batch, NFTA_PAYLOAD_DREG, NFT_REG_1);
+    put_be32(batch, NFTA_PAYLOAD_DREG, reg);
     put_be32(batch, NFTA_PAYLOAD_BASE, base);
     put_be32(batch, NFTA_PAYLOAD_OFFSET, offset);
     put_be32(batch, NFTA_PAYLOAD_LEN, len);
     close_expression(batch, e);
+}
+
+void nft_load_payload(struct nft_batch *batch, uint32_t base, uint32_t offset, uint32_t len)
+{
+    nft_load_payload_to(batch, NFT_REG_1, base, offset, len);
+}
+
+void nft_set_address(struct nft_batch *batch, uint32_t reg, uint32_t offset)
+{
+    bool v4 = batch->family == NFPROTO_IPV4;
+    struct expression e = open_expression(batch, "payload");
+    put_be32(batch, NFTA_PAYLOAD_SREG, reg);
+    put_be32(batch, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+    put_be32(batch, NFTA_PAYLOAD_OFFSET, offset);
+    put_be32(batch, NFTA_PAYLOAD_LEN, v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr));
+    put_be32(batch, NFTA_PAYLOAD_CSUM_TYPE, v4 ? NFT_PAYLOAD_CSUM_INET : NFT_PAYLOAD_CSUM_NONE);
+    if (v4)
+        put_be32(batch, NFTA_PAYLOAD_CSUM_OFFSET, offsetof(struct iphdr, check));
+    put_be32(batch, NFTA_PAYLOAD_CSUM_FLAGS, NFT_PAYLOAD_L4CSUM_PSEUDOHDR);
+    close_expression(batch, e);
+}
+
+void nft_look_up(struct nft_batch *batch, const struct nft_map *map, uint32_t reg)
+{
+    struct expression e = open_expression(batch, "lookup");
+    mnl_attr_put_strz(batch->header, NFTA_LOOKUP_SET, map->name);
+    put_be32(batch, NFTA_LOOKUP_SET_ID, map->id);
+    put_be32(batch, NFTA_LOOKUP_SREG, NFT_KEY_REGISTER);
+    put_be32(batch, NFTA_LOOKUP_DREG, reg);
+    close_expression(batch, e);
+}
+
+static void change_map(struct nft_batch *batch, const struct nft_map *map, uint32_t op,
+                       uint32_t reg)
+{
+    struct expression e = open_expression(batch, "dynset");
+    mnl_attr_put_strz(batch->header, NFTA_DYNSET_SET_NAME, map->name);
+    put_be32(batch, NFTA_DYNSET_SET_ID, map->id);
+    put_be32(batch, NFTA_DYNSET_OP, op);
+    put_be32(batch, NFTA_DYNSET_SREG_KEY, NFT_KEY_REGISTER);
+    put_be32(batch, NFTA_DYNSET_SREG_DATA, reg);
+    close_expression(batch, e);
+}
+
+void nft_put(struct nft_batch *batch, const struct nft_map *map, uint32_t reg)
+{
+    change_map(batch, map, NFT_DYNSET_OP_UPDATE, reg);
+}
+
+void nft_forget(struct nft_batch *batch, const struct nft_map *map)
+{
+    change_map(batch, map, NFT_DYNSET_OP_DELETE, NFT_KEY_REGISTER); /* some data must be named */
 }
 
 void nft_mask(struct nft_batch *batch, uint8_t mask)
@@ -135,11 +190,11 @@ void nft_set_mark(struct nft_batch *batch, uint32_t mark)
     close_expression(batch, e);
 }
 
-void nft_load_connection_mark(struct nft_batch *batch)
+void nft_load_connection(struct nft_batch *batch, uint32_t key)
 {
     struct expression e = open_expression(batch, "ct");
     put_be32(batch, NFTA_CT_DREG, NFT_REG_1);
-    put_be32(batch, NFTA_CT_KEY, NFT_CT_MARK);
+    put_be32(batch, NFTA_CT_KEY, key);
     close_expression(batch, e);
 }
 
@@ -152,16 +207,26 @@ void nft_set_connection_mark(struct nft_batch *batch, uint32_t mark)
     close_expression(batch, e);
 }
 
-void nft_accept(struct nft_batch *batch)
+static void finish_with(struct nft_batch *batch, uint32_t verdict_code)
 {
     struct expression e = open_expression(batch, "immediate");
     put_be32(batch, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
     struct nlattr *data = mnl_attr_nest_start(batch->header, NFTA_IMMEDIATE_DATA);
     struct nlattr *verdict = mnl_attr_nest_start(batch->header, NFTA_DATA_VERDICT);
-    put_be32(batch, NFTA_VERDICT_CODE, NF_ACCEPT);
+    put_be32(batch, NFTA_VERDICT_CODE, verdict_code);
     mnl_attr_nest_end(batch->header, verdict);
     mnl_attr_nest_end(batch->header, data);
     close_expression(batch, e);
+}
+
+void nft_accept(struct nft_batch *batch)
+{
+    finish_with(batch, NF_ACCEPT);
+}
+
+void nft_drop(struct nft_batch *batch)
+{
+    finish_with(batch, NF_DROP);
 }
 
 void nft_tproxy(struct nft_batch *batch, const void *ip, size_t len, uint16_t port)
@@ -212,6 +277,24 @@ void nft_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
     put_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
     mnl_attr_nest_end(batch->header, hook);
     mnl_attr_put_strz(batch->header, NFTA_CHAIN_TYPE, chain->type);
+    finish(batch);
+}
+
+void nft_add_map(struct nft_batch *batch, const struct nft_map *map)
+{
+    start_nft(batch, NFT_MSG_NEWSET);
+    mnl_attr_put_strz(batch->header, NFTA_SET_TABLE, batch->table);
+    mnl_attr_put_strz(batch->header, NFTA_SET_NAME, map->name);
+    put_be32(batch, NFTA_SET_ID, map->id);
+    put_be32(batch, NFTA_SET_FLAGS, NFT_SET_MAP | NFT_SET_TIMEOUT | NFT_SET_EVAL);
+    put_be32(batch, NFTA_SET_KEY_TYPE, map->key_type);
+    put_be32(batch, NFTA_SET_KEY_LEN, map->key_len);
+    put_be32(batch, NFTA_SET_DATA_TYPE, map->data_type);
+    put_be32(batch, NFTA_SET_DATA_LEN, map->data_len);
+    mnl_attr_put_u64(batch->header, NFTA_SET_TIMEOUT, htobe64(map->timeout_ms));
+    struct nlattr *description = mnl_attr_nest_start(batch->header, NFTA_SET_DESC);
+    put_be32(batch, NFTA_SET_DESC_SIZE, map->size);
+    mnl_attr_nest_end(batch->header, description);
     finish(batch);
 }
 

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <linux/netfilter/nf_tables.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,15 +34,30 @@ struct nft_batch {
 /** A base chain. */
 struct nft_chain {
     const char *name;
-    const char *type; /**< "filter", "nat" */
+    const char *type; /**< "filter", "nat", "route" */
     uint32_t hook;    /**< NF_INET_PRE_ROUTING, ... */
     int32_t priority; /**< NF_IP_PRI_MANGLE, ... */
 };
+
+/** A map that packets fill: an element lives until it has not been set for a time. */
+struct nft_map {
+    const char *name;
+    uint32_t key_type, data_type; /**< how nft(8) shows them: its own numbers */
+    uint32_t key_len, data_len;   /**< bytes; of a key each part fills up four */
+    uint32_t id;                  /**< not another map's of the batch */
+    uint32_t size;                /**< elements */
+    uint64_t timeout_ms;
+};
+
+/** Where the parts of a map's key stand, each in as many registers as its bytes fill up. What a
+ *  map's data is read from and goes to is another one, beyond them. */
+#define NFT_KEY_REGISTER NFT_REG32_00
 
 /** @param family  AF_INET or AF_INET6. @return 0 or -ENOMEM */
 int nft_start(struct nft_batch *batch, int family, const char *table);
 void nft_add_table(struct nft_batch *batch);
 void nft_add_chain(struct nft_batch *batch, const struct nft_chain *chain);
+void nft_add_map(struct nft_batch *batch, const struct nft_map *map);
 /** @return the open list of the rule's expressions, for nft_finish_rule() */
 struct nlattr *nft_start_rule(struct nft_batch *batch, const char *chain);
 void nft_finish_rule(struct nft_batch *batch, struct nlattr *list);
@@ -53,9 +69,23 @@ void nft_load_meta(struct nft_batch *batch, uint32_t key);
 /** @param base  NFT_PAYLOAD_NETWORK_HEADER or NFT_PAYLOAD_TRANSPORT_HEADER; @p offset, @p len in
  *  bytes */
 void nft_load_payload(struct nft_batch *batch, uint32_t base, uint32_t offset, uint32_t len);
+/** The same into another register than the first: NFT_KEY_REGISTER, NFT_REG_3, ... */
+void nft_load_payload_to(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset,
+                         uint32_t len);
+/** An IP address of the packet becomes that in @p reg; checksums follow.
+ *  @param offset  in the IP header */
+void nft_set_address(struct nft_batch *batch, uint32_t reg, uint32_t offset);
+/** The key's data into @p reg; the rule ends for a packet that has none. */
+void nft_look_up(struct nft_batch *batch, const struct nft_map *map, uint32_t reg);
+/** Key and data into the map; the time of a key that is there begins anew, its data stays. The rule
+ *  ends when there is no room. */
+void nft_put(struct nft_batch *batch, const struct nft_map *map, uint32_t reg);
+/** Takes the key out of the map. A key's first part must be as long as the data. */
+void nft_forget(struct nft_batch *batch, const struct nft_map *map);
 /** Whether the packet's socket is a transparent one: 1 byte, 0 or 1. */
 void nft_load_socket_transparent(struct nft_batch *batch);
-void nft_load_connection_mark(struct nft_batch *batch);
+/** What conntrack knows of the packet's connection. @param key  NFT_CT_MARK, NFT_CT_DIRECTION */
+void nft_load_connection(struct nft_batch *batch, uint32_t key);
 /** Of one byte. */
 void nft_mask(struct nft_batch *batch, uint8_t mask);
 /** @param op  NFT_CMP_EQ, NFT_CMP_NEQ */
@@ -66,5 +96,7 @@ void nft_set_connection_mark(struct nft_batch *batch, uint32_t mark);
  *  @p len bytes) and @p port (host byte order). */
 void nft_tproxy(struct nft_batch *batch, const void *ip, size_t len, uint16_t port);
 void nft_accept(struct nft_batch *batch);
+/** Whoever sends the packet gets EPERM. */
+void nft_drop(struct nft_batch *batch);
 /** The sender's address becomes that of the interface by which the packet leaves (a nat chain). */
 void nft_masquerade(struct nft_batch *batch);

@@ -1,7 +1,6 @@
 #include "rootlesskit/gateway/connector.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -10,7 +9,7 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/relay.h"
-#include "rootlesskit/gateway/source_ip.h"
+#include "rootlesskit/gateway/source_socket.h"
 
 struct connector_attempt {
     struct table_item item;
@@ -86,66 +85,6 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
         worker_timer_stop(timer);
 }
 
-/* An IPv4 client of a dual-stack socket is one of IPv4. */
-static void normalize(struct sockaddr_storage *address)
-{
-    struct sockaddr_in6 v6;
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    memcpy(&v6, address, sizeof v6);
-    if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
-        return;
-    v4.sin_port = v6.sin6_port;
-    memcpy(&v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof v4.sin_addr);
-    *address = (struct sockaddr_storage){0};
-    memcpy(address, &v4, sizeof v4);
-}
-
-/* A link-local address means nothing in another namespace. */
-static bool may_be_kept(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, address, sizeof v6);
-        return !IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) && !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
-    }
-    struct sockaddr_in v4;
-    memcpy(&v4, address, sizeof v4);
-    return ntohl(v4.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
-}
-
-/* A bind without a port, which takes none, succeeds for the namespace's own addresses alone. */
-static bool is_own(int fd, const struct sockaddr_storage *address)
-{
-    struct sockaddr_storage any_port = *address;
-    const int on = 1;
-    if (address->ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)&any_port)->sin6_port = 0;
-    else
-        ((struct sockaddr_in *)(void *)&any_port)->sin_port = 0;
-    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    return bind(fd, (const struct sockaddr *)&any_port, dial_length(&any_port)) == 0;
-}
-
-/* @return a socket that bears the address, or -errno */
-static int socket_as(const struct sockaddr_storage *address)
-{
-    const int on = 1, mark = SOURCE_IP_SOCKET_MARK;
-    bool v6 = address->ss_family == AF_INET6;
-    cleanup_close int fd = dial_socket(address->ss_family, SOCK_STREAM, true);
-    if (fd < 0)
-        return fd;
-    if (is_own(fd, address))
-        return -EADDRINUSE;
-    /* The client may use one port for two connections at a time, to two of ours. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ||
-        setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on,
-                   sizeof on) < 0 ||
-        bind(fd, (const struct sockaddr *)address, dial_length(address)) < 0)
-        return -errno;
-    return take_fd(&fd);
-}
-
 /* Within one host the answer is there when connect(2) returns, but only a second call tells. */
 static int begin(int fd, const struct sockaddr_storage *to)
 {
@@ -178,11 +117,9 @@ static bool join_as_client(struct connector *connector, int sock,
                            const struct sockaddr_storage *peer, const struct sockaddr_storage *to,
                            uint32_t owner)
 {
-    struct sockaddr_storage client = *peer;
-    normalize(&client);
-    if (!connector->as_client || client.ss_family != to->ss_family || !may_be_kept(&client))
+    if (connector->rules == GATEWAY_SOURCE_IP_NONE)
         return false;
-    int fd = socket_as(&client);
+    int fd = source_socket_open(peer, to, SOCK_STREAM, connector->rules);
     int r = fd < 0 ? fd : begin(fd, to);
     if (r == 0) {
         (void)relay_join(connector->worker, sock, fd, owner);
@@ -229,11 +166,11 @@ static void put_attempts(struct stats_source *source, struct stats_sink *sink)
     }
 }
 
-int connector_init(struct connector *connector, struct worker *worker, bool as_client,
+int connector_init(struct connector *connector, struct worker *worker, enum gateway_source_ip rules,
                    struct err *err)
 {
     *connector = (struct connector){
-        .worker = worker, .timer.fn = on_tick, .as_client = as_client, .stats.put = put_attempts};
+        .worker = worker, .timer.fn = on_tick, .rules = rules, .stats.put = put_attempts};
     stats_join(&worker->stats, &connector->stats);
     return table_init(&connector->attempts, sizeof(struct connector_attempt), CONNECTOR_ATTEMPTS,
                       err);

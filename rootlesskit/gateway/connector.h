@@ -1,6 +1,7 @@
 /*
  * From an accepted client of a published port to its target in the child's namespace, as the client
- * where that is possible (source_ip.h): the connecting socket bears the client's address and port.
+ * where that is possible (source_socket.h): the connecting socket bears the client's address and
+ * port.
  *
  * It is possible for a client of the target's family that is neither of a loopback address nor of
  * one that the namespace has itself. When the kernel refuses, or nobody answers within
@@ -8,10 +9,10 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
@@ -24,13 +25,14 @@ struct err;
 struct connector {
     struct worker *worker;
     struct worker_timer timer;
-    bool as_client; /**< the namespace is prepared for it */
+    enum gateway_source_ip rules;
     struct table attempts;
     struct stats_source stats;
 };
 
-/** @param as_client  source_ip_set_up() succeeded in the calling thread's namespace */
-int connector_init(struct connector *connector, struct worker *worker, bool as_client,
+/** @param rules  of source_ip_set_up() in the calling thread's namespace, or
+ *                GATEWAY_SOURCE_IP_NONE */
+int connector_init(struct connector *connector, struct worker *worker, enum gateway_source_ip rules,
                    struct err *err);
 /**
  * Joins @p take_sock with a new connection to @p to; on failure the client sees a reset.

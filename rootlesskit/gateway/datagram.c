@@ -13,6 +13,7 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/dial.h"
+#include "rootlesskit/gateway/source_socket.h"
 
 /* What makes a flow of a port; no padding, so that it is compared and hashed as bytes. */
 struct key {
@@ -30,14 +31,18 @@ struct datagram_flow {
     uint64_t bytes[STATS_WAYS];
     int64_t used_ms;
     uint32_t opened_s;
-    int fd; /* connected to the port's target */
+    int fd;         /* connected to the port's target */
+    bool as_client; /* bears the client's address ... */
+    bool has_port;  /* ... and port */
 };
 
-static uint32_t bucket_of(const struct datagram_port *port, const struct key *key)
+/* By the client alone: all its flows are in one bucket. */
+static uint32_t bucket_of(const struct datagrams *all, const struct key *key)
 {
-    uint32_t words[sizeof *key / sizeof(uint32_t)];
-    uint32_t h = port->datagrams->seed ^ (uint32_t)port->fd;
-    memcpy(words, key, sizeof words);
+    uint32_t words[(sizeof key->client + sizeof key->port) / sizeof(uint32_t)];
+    uint32_t h = all->seed;
+    memcpy(words, &key->client, sizeof key->client);
+    words[sizeof key->client / sizeof words[0]] = key->port;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         h = (h ^ words[i]) * 2654435761U;
         h ^= h >> 15;
@@ -113,7 +118,7 @@ static void touch(struct datagram_flow *flow)
 static void release(struct datagram_flow *flow)
 {
     struct datagrams *all = flow->port->datagrams;
-    struct datagram_flow **place = &all->buckets[bucket_of(flow->port, &flow->key)];
+    struct datagram_flow **place = &all->buckets[bucket_of(all, &flow->key)];
     while (*place != flow)
         place = &(*place)->next;
     *place = flow->next;
@@ -127,28 +132,70 @@ static void release(struct datagram_flow *flow)
 
 static struct datagram_flow *find(const struct datagram_port *port, const struct key *key)
 {
-    struct datagram_flow *flow = port->datagrams->buckets[bucket_of(port, key)];
+    struct datagrams *all = port->datagrams;
+    struct datagram_flow *flow = all->buckets[bucket_of(all, key)];
     while (flow && (flow->port != port || memcmp(&flow->key, key, sizeof *key) != 0))
         flow = flow->next;
     return flow;
 }
 
-/* To a service on this host or, where the namespace passes it on, beyond a smaller MTU: fragments
- * are better than a loss. */
-static int dial_service(const struct sockaddr_storage *target)
+static uint16_t service_of(const struct datagram_port *port)
 {
-    const int never_dont_fragment = IP_PMTUDISC_DONT;
-    int fd = dial(target, SOCK_DGRAM, true);
+    struct in6_addr any;
+    return address_of_socket(&port->target, &any);
+}
+
+static bool is_taken(const struct datagram_port *port, const struct key *key)
+{
+    const struct datagrams *all = port->datagrams;
+    uint16_t client_port = ntohs((in_port_t)key->port);
+    if (client_port < IPPORT_RESERVED || all->services[client_port] > 0)
+        return true;
+    for (const struct datagram_flow *flow = all->buckets[bucket_of(all, key)]; flow;
+         flow = flow->next)
+        if (flow->has_port && flow->key.port == key->port &&
+            address_equal(&flow->key.client, &key->client) &&
+            service_of(flow->port) == service_of(port))
+            return true;
+    return false;
+}
+
+/* @return a connected socket that bears the client's address and this port, or -errno */
+static int dial_from(const struct datagram_port *port, const struct key *key, uint16_t from)
+{
+    const struct sockaddr_storage client = address_to_socket(&key->client, from);
+    cleanup_close int fd =
+        source_socket_open(&client, &port->target, SOCK_DGRAM, port->datagrams->rules);
     if (fd < 0)
         return fd;
-    if (target->ss_family == AF_INET6)
+    int r = dial_connect(fd, &port->target);
+    return r < 0 ? r : take_fd(&fd);
+}
+
+static int dial_as_client(const struct datagram_port *port, const struct key *key,
+                          bool *ret_has_port)
+{
+    int fd = -EADDRINUSE;
+    if (port->datagrams->rules == GATEWAY_SOURCE_IP_NONE)
+        return -EADDRNOTAVAIL;
+    if (!is_taken(port, key))
+        fd = dial_from(port, key, ntohs((in_port_t)key->port));
+    *ret_has_port = fd >= 0;
+    return fd == -EADDRINUSE ? dial_from(port, key, 0) : fd;
+}
+
+/* To a service on this host or, where the namespace passes it on, beyond a smaller MTU: fragments
+ * are better than a loss. */
+static void prepare(int fd, int family)
+{
+    const int never_dont_fragment = IP_PMTUDISC_DONT;
+    if (family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &never_dont_fragment,
                          sizeof never_dont_fragment);
     else
         (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &never_dont_fragment,
                          sizeof never_dont_fragment);
     burst_prepare(fd);
-    return fd;
 }
 
 static bool out_of_fds(int r)
@@ -169,14 +216,36 @@ static struct datagram_flow *alloc(struct datagrams *all)
 
 static void on_answers(struct loop_source *source, uint32_t events);
 
+static int dial_plainly(const struct datagram_port *port)
+{
+    int fd = dial(&port->target, SOCK_DGRAM, true);
+    if (fd >= 0)
+        prepare(fd, port->target.ss_family);
+    return fd;
+}
+
+/* @return a connected socket, or -errno; what it bears in @p ret */
+static int dial_service(const struct datagram_port *port, const struct key *key,
+                        struct datagram_flow *ret)
+{
+    ret->has_port = false;
+    int fd = dial_as_client(port, key, &ret->has_port);
+    ret->as_client = fd >= 0;
+    if (fd < 0)
+        return out_of_fds(fd) ? fd : dial_plainly(port);
+    prepare(fd, port->target.ss_family);
+    return fd;
+}
+
 /* @return NULL when no socket for it can be had: the datagram is lost */
 static struct datagram_flow *make(struct datagram_port *port, const struct key *key)
 {
     struct datagrams *all = port->datagrams;
-    int fd = dial_service(&port->target);
+    struct datagram_flow new = {0};
+    int fd = dial_service(port, key, &new);
     if (out_of_fds(fd) && all->oldest) {
         release(all->oldest);
-        fd = dial_service(&port->target);
+        fd = dial_service(port, key, &new);
     }
     if (fd < 0)
         return NULL;
@@ -187,10 +256,12 @@ static struct datagram_flow *make(struct datagram_port *port, const struct key *
         all->free = flow;
         return NULL;
     }
-    struct datagram_flow **bucket = &all->buckets[bucket_of(port, key)];
+    struct datagram_flow **bucket = &all->buckets[bucket_of(all, key)];
     flow->port = port;
     flow->key = *key;
     flow->fd = fd;
+    flow->as_client = new.as_client;
+    flow->has_port = new.has_port;
     flow->opened_s = stats_now_s();
     flow->bytes[STATS_SENT] = flow->bytes[STATS_RECEIVED] = 0;
     all->worker->stats.counters.opened[STATS_UDP][STATS_PUBLISHED]++;
@@ -220,6 +291,27 @@ static void on_answers(struct loop_source *source, uint32_t events)
     count_sent(flow, STATS_SENT, burst_sent(burst));
 }
 
+/* The rules have no room for another flow, or a firewall is against it. */
+static bool is_forbidden(const struct datagram_flow *flow, const struct burst *burst,
+                         unsigned refusals)
+{
+    return flow->as_client && refusals > 0 && burst_refusal(burst, 0)->code == -EPERM;
+}
+
+/* @return whether the flow has a socket of the namespace's own address now */
+static bool become_plain(struct datagram_flow *flow)
+{
+    struct loop *loop = &flow->port->datagrams->worker->loop;
+    int fd = dial_plainly(flow->port);
+    if (fd < 0)
+        return false;
+    flow->as_client = flow->has_port = false;
+    loop_del(loop, &flow->source);
+    fd_close(flow->fd);
+    flow->fd = fd;
+    return loop_add(loop, &flow->source, fd, EPOLLIN, on_answers) >= 0;
+}
+
 /* Sends on all the pieces of the client of piece i. @return them as bits */
 static uint32_t pass_on(struct datagram_port *port, const struct key *keys, unsigned i, unsigned n)
 {
@@ -241,8 +333,11 @@ static uint32_t pass_on(struct datagram_port *port, const struct key *keys, unsi
         return bits;
     }
     touch(flow);
-    (void)burst_send(port->datagrams->burst, flow->fd, &connected, which, n_which);
-    count_sent(flow, STATS_RECEIVED, burst_sent(port->datagrams->burst));
+    struct burst *burst = port->datagrams->burst;
+    unsigned refusals = burst_send(burst, flow->fd, &connected, which, n_which);
+    if (is_forbidden(flow, burst, refusals) && become_plain(flow))
+        (void)burst_send(burst, flow->fd, &connected, which, n_which);
+    count_sent(flow, STATS_RECEIVED, burst_sent(burst));
     return bits;
 }
 
@@ -291,14 +386,19 @@ static void put_flows(struct stats_source *source, struct stats_sink *sink)
     }
 }
 
-int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct err *err)
+int datagrams_init(struct datagrams *datagrams, struct worker *worker, enum gateway_source_ip rules,
+                   struct err *err)
 {
-    *datagrams = (struct datagrams){
-        .worker = worker, .timer.fn = on_tick, .burst = burst_new(), .stats.put = put_flows};
+    *datagrams = (struct datagrams){.worker = worker,
+                                    .timer.fn = on_tick,
+                                    .rules = rules,
+                                    .burst = burst_new(),
+                                    .stats.put = put_flows};
     stats_join(&worker->stats, &datagrams->stats);
     datagrams->flows = worker_reserve(DATAGRAM_FLOWS * sizeof *datagrams->flows);
     datagrams->buckets = worker_reserve(DATAGRAM_BUCKETS * sizeof(struct datagram_flow *));
-    if (!datagrams->burst || !datagrams->flows || !datagrams->buckets)
+    datagrams->services = worker_reserve((UINT16_MAX + 1) * sizeof *datagrams->services);
+    if (!datagrams->burst || !datagrams->flows || !datagrams->buckets || !datagrams->services)
         return err_set(err, ENOMEM, "no memory for datagrams");
     if (getrandom(&datagrams->seed, sizeof datagrams->seed, GRND_NONBLOCK) < 0)
         datagrams->seed = (uint32_t)clock_ms(); /* a machine that has just booted */
@@ -313,7 +413,10 @@ int datagram_open(struct datagrams *datagrams, struct datagram_port *port, uint3
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &port->family, &len) < 0)
         return -errno;
     burst_prepare(fd);
-    return loop_add(&datagrams->worker->loop, &port->source, fd, EPOLLIN, on_clients);
+    int r = loop_add(&datagrams->worker->loop, &port->source, fd, EPOLLIN, on_clients);
+    if (r >= 0)
+        datagrams->services[service_of(port)]++;
+    return r;
 }
 
 void datagram_close(struct datagram_port *port)
@@ -321,6 +424,7 @@ void datagram_close(struct datagram_port *port)
     struct datagrams *all = port->datagrams;
     struct datagram_flow *next;
     loop_del(&all->worker->loop, &port->source);
+    all->services[service_of(port)]--;
     for (struct datagram_flow *flow = all->newest; flow; flow = next) {
         next = flow->older;
         if (flow->port == port)

@@ -1,7 +1,9 @@
 /*
  * Published UDP ports. Each client of a port is a flow with a socket of its own in the child's
- * namespace, by which the service tells clients apart and its answers find the way back. Answers
- * leave from the address that the client sent to.
+ * namespace, by which the service tells clients apart and its answers find the way back; it bears
+ * the client's address where it can (source_socket.h), else the namespace's. Of two flows that
+ * would be one to the service (a client that asks two addresses of this host from one port) the
+ * later has the namespace's. Answers leave from the address that the client sent to.
  *
  * Nothing waits: what a socket does not take at once is lost, as UDP may be. Flows are bounded; the
  * one that has been idle longest makes room for a new one, in a full table and for want of fds.
@@ -12,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "lib/base/loop.h"
+#include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct burst;
@@ -27,13 +30,15 @@ struct err;
 struct datagrams {
     struct worker *worker;
     struct worker_timer timer;
+    enum gateway_source_ip rules;
     struct burst *burst;
     struct datagram_flow *flows;    /**< DATAGRAM_FLOWS, touched only when used */
-    struct datagram_flow **buckets; /**< DATAGRAM_BUCKETS chains by key */
+    struct datagram_flow **buckets; /**< DATAGRAM_BUCKETS chains by client */
     struct datagram_flow *free;
     struct datagram_flow *newest, *oldest; /**< by last use */
     uint32_t used;                         /**< ever used: [0, used) */
-    uint32_t seed;                         /**< of the hash: strangers choose the keys */
+    uint16_t *services; /**< by port of a target: how many published ports lead there */
+    uint32_t seed;      /**< of the hash: strangers choose the keys */
     struct stats_source stats;
 };
 
@@ -46,8 +51,10 @@ struct datagram_port {
     uint32_t id;
 };
 
-/** Prepares the calling thread's flows; it makes their sockets in its network namespace. */
-int datagrams_init(struct datagrams *datagrams, struct worker *worker, struct err *err);
+/** Prepares the calling thread's flows; it makes their sockets in its network namespace.
+ *  @param rules  of source_ip_set_up() there, or GATEWAY_SOURCE_IP_NONE */
+int datagrams_init(struct datagrams *datagrams, struct worker *worker, enum gateway_source_ip rules,
+                   struct err *err);
 /** Begins to serve @p fd (borrowed), a bound, non-blocking UDP socket, as port @p id.
  *  @return 0 or -errno */
 int datagram_open(struct datagrams *datagrams, struct datagram_port *port, uint32_t id, int fd,

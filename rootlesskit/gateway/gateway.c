@@ -96,13 +96,15 @@ static int set_up_ports(struct gateway *gateway, struct err *err)
 {
     if (gateway->config->source_ip != GATEWAY_SOURCE_IP_NONE)
         gateway->source_ip = source_ip_set_up(gateway->config->source_ip, &gateway->source_err);
-    bool as_client = gateway->source_ip > 0;
-    const struct publish_options options = {.as_client = as_client,
+    enum gateway_source_ip rules = gateway->source_ip > 0
+                                       ? (enum gateway_source_ip)gateway->source_ip
+                                       : GATEWAY_SOURCE_IP_NONE;
+    const struct publish_options options = {.rules = rules,
                                             .when_listening = gateway->config->when_listening};
     int r = publish_init(&gateway->publish, &gateway->movers, &options, err);
     if (r < 0)
         return r;
-    return as_client ? confine_to_sockets(err) : confine_capabilities(err);
+    return rules != GATEWAY_SOURCE_IP_NONE ? confine_to_sockets(err) : confine_capabilities(err);
 }
 
 static int set_up_child(struct gateway *gateway)

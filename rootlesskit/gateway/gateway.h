@@ -29,7 +29,7 @@ enum gateway_source_ip {
 struct gateway_config {
     bool network; /**< make the network (--net=gateway); else serve ports only */
     bool ports;   /**< start the port worker (--port-driver=builtin) */
-    enum gateway_source_ip source_ip; /**< of published TCP ports */
+    enum gateway_source_ip source_ip; /**< of published ports */
     bool when_listening;  /**< a published TCP port refuses while nobody serves its target */
     struct policy policy; /**< the child's networks, and what it may reach; ipv6: try it */
     bool ipv6_must;       /**< without it there shall be no network */

@@ -344,12 +344,12 @@ int publish_init(struct publish *publish, struct movers *movers,
     int r = worker_init(&publish->worker, err);
     publish->worker.movers = movers;
     if (r >= 0)
-        r = connector_init(&publish->connector, &publish->worker, options->as_client, err);
+        r = connector_init(&publish->connector, &publish->worker, options->rules, err);
     if (r >= 0)
         r = drains_init(&publish->drains, &publish->worker, &publish->connector, err);
     if (r >= 0)
         r = open_services(publish, err);
-    return r >= 0 ? datagrams_init(&publish->datagrams, &publish->worker, err) : r;
+    return r >= 0 ? datagrams_init(&publish->datagrams, &publish->worker, options->rules, err) : r;
 }
 
 void publish_run(struct publish *publish)

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -19,6 +18,7 @@
 #include "rootlesskit/gateway/connector.h"
 #include "rootlesskit/gateway/datagram.h"
 #include "rootlesskit/gateway/drains.h"
+#include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/services.h"
 #include "rootlesskit/gateway/worker.h"
 
@@ -30,7 +30,9 @@ struct publish_port;
 #define PUBLISH_SLOW_MS 1000
 
 struct publish_options {
-    bool as_client; /**< TCP connects with the client's address: source_ip_set_up() was done here */
+    /** Of source_ip_set_up(), which was done in this thread: connections and datagrams bear their
+     *  clients' addresses; or GATEWAY_SOURCE_IP_NONE. */
+    enum gateway_source_ip rules;
     bool when_listening;
 };
 

@@ -18,6 +18,7 @@
 #include "lib/base/str.h"
 #include "lib/net/netlink.h"
 #include "rootlesskit/gateway/confine.h"
+#include "rootlesskit/gateway/datagram.h"
 #include "rootlesskit/gateway/rules.h"
 
 /* RootlessKit's numbers, which users may know from `ip rule`. */
@@ -27,8 +28,10 @@
 
 static int install_nft(int family, struct err *err)
 {
-    const struct rules_marks marks = {
-        .socket = SOURCE_IP_SOCKET_MARK, .connection = MARK, .packet = MARK};
+    const struct rules_marks marks = {.socket = SOURCE_IP_SOCKET_MARK,
+                                      .connection = MARK,
+                                      .packet = MARK,
+                                      .flow_ms = DATAGRAM_IDLE_MS + DATAGRAM_IDLE_MS / 8};
     return rules_install_marks(family, &marks, err);
 }
 
@@ -48,14 +51,18 @@ static int install_iptables(int family, struct err *err)
     const char *program = family == AF_INET6 ? "ip6tables" : "iptables";
     (void)str_format(socket_mark, sizeof socket_mark, "%#x", SOURCE_IP_SOCKET_MARK);
     (void)str_format(mark, sizeof mark, "%d", MARK);
-    const char *const output[] = {program,    "-t",         "mangle", "-A",     "OUTPUT",    "-p",
-                                  "tcp",      "-m",         "mark",   "--mark", socket_mark, "-j",
-                                  "CONNMARK", "--set-mark", mark,     NULL};
-    const char *const input[] = {program, "-t",         "mangle",   "-A",     "PREROUTING", "-p",
-                                 "tcp",   "-m",         "connmark", "--mark", mark,         "-j",
-                                 "MARK",  "--set-mark", mark,       NULL};
-    int r = run_iptables(output, err);
-    return r < 0 ? r : run_iptables(input, err);
+    const char *const rules[][20] = {
+        {program, "-t", "mangle", "-A", "OUTPUT", "-m", "mark", "--mark", socket_mark, "-j",
+         "CONNMARK", "--set-mark", mark},
+        {program, "-t", "mangle", "-A", "OUTPUT", "-m", "conntrack", "--ctdir", "REPLY", "-m",
+         "connmark", "--mark", mark, "-j", "MARK", "--set-mark", mark},
+        {program, "-t", "mangle", "-A", "PREROUTING", "-m", "connmark", "--mark", mark, "-j",
+         "MARK", "--set-mark", mark},
+    };
+    int r = 0;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0] && r >= 0; i++)
+        r = run_iptables(rules[i], err);
+    return r;
 }
 
 static int install_routes(int family, struct err *err)
@@ -64,6 +71,8 @@ static int install_routes(int family, struct err *err)
     int r = netlink_open(&netlink, err);
     if (r >= 0)
         r = netlink_mark_is_local(&netlink, (uint8_t)family, MARK, TABLE, err);
+    if (r >= 0 && family == AF_INET)
+        r = netlink_loopback_is_answered(&netlink, TABLE, err);
     netlink_close(&netlink);
     return r;
 }

@@ -6,9 +6,15 @@
  *   socket, SO_MARK  --output-->  connection mark  --prerouting, each packet in-->  packet mark
  *   packet mark  --rule-->  table in which every address is local
  *
- * The service's accepted socket takes its packets' mark over (tcp_fwmark_accept), so its answers
- * are routed by it too; those of a container, which the connection was passed on to by DNAT, get it
- * when they come in. Connections that do not begin with the socket's mark are not touched.
+ * TCP: the service's accepted socket takes its packets' mark over (tcp_fwmark_accept), so its
+ * answers are routed by it. Those of a container, which the connection was passed on to by DNAT,
+ * get it when they come in. Connections that do not begin with the socket's mark are not touched.
+ *
+ * UDP: a service's socket has no mark, and its answer is routed before a rule sees it: the service
+ * gets a source address and an error by that. So there must be a route to the client; a loopback
+ * address may send to the default route, by a routing rule of its own; and the rules mark the
+ * answer on its way out, which routes it anew (rules.h: nft knows it by the client's address and
+ * port; iptables by conntrack, and so only when it has the source address that was asked).
  */
 #pragma once
 

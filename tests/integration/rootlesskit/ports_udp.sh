@@ -60,7 +60,7 @@ else
     skip "IPv6" "there is none here"
 fi
 ctl add-ports 198.18.7.1:5056:53/udp4 198.18.7.2:5056:51/udp4 >/dev/null
-is "two addresses, one port: the first" "$(udp ask 198.18.7.1 5056 9)" 127.0.0.1
+is "two addresses, one port: the first" "$(udp ask 198.18.7.1 5056 9)" 198.18.7.1
 is "and the second" "$(udp ask 198.18.7.2 5056 9)" 198.18.7.2
 
 is "an empty datagram" "$(udp ask 127.0.0.1 5051 0)" 127.0.0.1

@@ -2,7 +2,13 @@
 
   udp.py echo ADDRESS PORT             serve: send back what comes, ask for SO_RCVBUF enough for a burst
   udp.py who ADDRESS PORT              serve: answer with the address of who asks
+  udp.py where ADDRESS PORT            serve: answer with the address and the port of who asks
+  udp.py join ADDRESS PORT             serve: connect the socket to who asks first, answer each time with his address
+                                       and how often he has asked
   udp.py ask ADDRESS,... PORT SIZE     one datagram each there and back; prints who answered, or why not
+  udp.py from ADDRESS PORT LOCAL LOCAL_PORT [PORT...]  one datagram to each port from one socket; prints the answers
+  udp.py times ADDRESS PORT N          N there and back, one after the other; prints the last answer
+  udp.py follow ADDRESS PORT           asks from one socket until it is ended; prints each answer that is a new one
   udp.py many ADDRESS PORT N           N clients at once, one after the other's turn; prints who got his own
   udp.py burst ADDRESS PORT N SIZE     N datagrams in rounds of up to 64, each a little different;
                                        prints how many came back
@@ -50,6 +56,51 @@ def ask(address, size):
             print("silence")
         except OSError as e:
             print(errno.errorcode.get(e.errno, e))
+
+
+def join():
+    s = socket.socket(family(ADDRESS), socket.SOCK_DGRAM)
+    s.bind((ADDRESS, PORT))
+    data, peer = s.recvfrom(65536)
+    s.connect(peer)
+    for n in range(1, 1000):
+        s.send(b"%s %d" % (peer[0].encode(), n))
+        s.recv(65536)
+
+
+def receive(s):
+    try:
+        return s.recv(65536).decode()
+    except TimeoutError:
+        return "silence"
+
+
+def ask_from(local, local_port, ports):
+    with client() as s:
+        s.bind((local, local_port))
+        for port in ports:
+            s.sendto(b"x", (ADDRESS, port))
+            print(receive(s))
+
+
+def times(n):
+    with client() as s:
+        for _ in range(n):
+            s.sendto(b"x", (ADDRESS, PORT))
+            answer = receive(s)
+        print(answer)
+
+
+def follow():
+    last = "silence"
+    with client(0.2) as s:
+        while True:
+            s.sendto(b"x", (ADDRESS, PORT))
+            answer = receive(s)
+            if answer not in ("silence", last):
+                print(answer, flush=True)
+                last = answer
+                time.sleep(0.1)
 
 
 def many(n):
@@ -128,6 +179,12 @@ def hold():
 if MODE == "ask":
     for one in ADDRESS.split(","):
         ask(one, int(sys.argv[4]))
+elif MODE == "from":
+    ask_from(sys.argv[4], int(sys.argv[5]), [PORT, *map(int, sys.argv[6:])])
+elif MODE == "times":
+    times(int(sys.argv[4]))
+elif MODE == "follow":
+    follow()
 elif MODE == "many":
     many(int(sys.argv[4]))
 elif MODE == "burst":
@@ -136,7 +193,11 @@ elif MODE == "mixed":
     mixed(int(sys.argv[4]))
 elif MODE == "hold":
     hold()
+elif MODE == "join":
+    join()
 elif MODE == "who":
     serve(lambda data, peer: peer[0].encode())
+elif MODE == "where":
+    serve(lambda data, peer: b"%s %d" % (peer[0].encode(), peer[1]))
 else:
     serve(lambda data, peer: data)
