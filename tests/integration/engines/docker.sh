@@ -18,8 +18,8 @@ use_driver() {
         DOCKERD_ROOTLESS_ROOTLESSKIT_MTU=65520
         "DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS=--state-dir=$runtime/kit --disable-host-loopback=false")
 }
-start_docker() {
-    start_as_user "$launcher" >"$work/docker.log" 2>&1
+start_docker() { # OPTION... of dockerd
+    start_as_user "$launcher" "$@" >"$work/docker.log" 2>&1
     daemon=$pid
     wait_for 30 docker version
 }
@@ -90,13 +90,25 @@ docker rm -f some >/dev/null
 ok "rm frees them" wait_for 5 listens_not 8081
 is "the API's list agrees" "$(ports)" "$(docker port all | wc -l)"
 
-docker run -d --name echo -v /:/machine:ro -p 127.0.0.1:5300:53/udp image chroot /machine \
-    socat UDP4-RECVFROM:53,fork SYSTEM:'read x; echo "$x back"' >/dev/null
+# shellcheck disable=SC2016
+echo_back() { # PORTS: a container that answers a datagram, and tells who asked
+    docker run -d --name echo -v /:/machine:ro -p "$1" image chroot /machine \
+        socat UDP4-RECVFROM:53,fork SYSTEM:'read x; [ "$x" = who ] && echo $SOCAT_PEERADDR || echo "$x back"' >/dev/null
+}
+who_udp() { echo who | on_remote socat -t2 - "UDP4:$machine:$1" 2>/dev/null; }
+answered_udp() { who_udp "$1" | grep -q .; }
+echo_back 127.0.0.1:5300:53/udp
 udp() { [ "$(echo "$1" | socat -t2 - "UDP4:$2" 2>/dev/null)" = "$1 back" ]; }
 ok "-p 127.0.0.1:5300:53/udp" wait_for 5 udp hello 127.0.0.1:5300
 ok "again" udp more 127.0.0.1:5300
 docker rm -f echo >/dev/null
 ok "rm frees a UDP port" wait_for 5 sh -c '! ss -lunH "sport = :5300" | grep -q .'
+echo_back 5301:53/udp
+ok "UDP for a remote client, again and again" wait_for 5 answered_udp 5301
+for _ in 1 2 3; do who_udp 5301; done >"$work/who"
+is "each is answered" "$(wc -l <"$work/who")" 3
+note "which is seen as $(sort -u "$work/who" | xargs)"
+docker rm -f echo >/dev/null
 
 # What a container reaches.
 inside() { docker run --rm "$@" 2>&1; }
@@ -132,5 +144,18 @@ is "slirp4netns: for a remote client" "$(on_remote curl -sS --max-time 5 "http:/
 note "slirp4netns: it is seen as $(on_remote curl -sS --max-time 5 "http://$machine:8090/cgi-bin/who")"
 is "slirp4netns: 10.0.2.2" "$(inside image wget -qO- http://10.0.2.2:8000/)" machine
 is "slirp4netns: out, by a name" "$(inside image wget -qO- http://remote.example:8000/)" remote
+stop_docker
+
+use_driver gateway
+# Docker as old as this one leaves its ports unpublished then: what newer ones ask the API for.
+ok "without Docker's proxy: dockerd answers" start_docker --userland-proxy=false
+web direct 8091:80 >/dev/null
+echo_back 5302:53/udp
+as_user rootlessctl --socket "$runtime/kit/api.sock" add-ports "$machine:8091:8091/tcp" "$machine:5302:5302/udp" >/dev/null
+ok "without Docker's proxy: the page" wait_for 5 sh -c "curl -sS --max-time 5 http://$machine:8091/ | grep -q page"
+is "a container sees a remote client" \
+    "$(on_remote curl -sS --max-time 5 "http://$machine:8091/cgi-bin/who" | sed 's/.*f:\([0-9.]*\).*/\1/')" "$remote"
+wait_for 5 answered_udp 5302 || true
+is "by UDP too" "$(who_udp 5302)" "$remote"
 stop_docker
 done_testing
