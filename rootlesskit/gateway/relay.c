@@ -170,7 +170,10 @@ static enum step copy_step(struct relay *relay, int w, size_t *moved)
         return STEP_EMPTY;
     }
     way->full_reads = n >= RELAY_FULL ? (uint8_t)(way->full_reads + 1) : 0;
-    ssize_t sent = send(relay->end[1 - w].fd, buffer, (size_t)n, MSG_NOSIGNAL);
+    /* The end goes with the last of the data, as it came: a client that closes when it has all it
+     * waits for would be the first to close else, and keep its port in TIME_WAIT. */
+    ssize_t sent =
+        send(relay->end[1 - w].fd, buffer, (size_t)n, MSG_NOSIGNAL | (way->ending ? MSG_MORE : 0));
     if (sent < 0 && !would_block())
         return STEP_ERROR;
     sent = sent < 0 ? 0 : sent;
@@ -181,7 +184,7 @@ static enum step copy_step(struct relay *relay, int w, size_t *moved)
         return STEP_BLOCKED;
     if (sent < n)
         return keep(relay, way, buffer + sent, (size_t)(n - sent));
-    return n == WORKER_BUFFER ? STEP_MOVED : STEP_EMPTY;
+    return n == WORKER_BUFFER || way->ending ? STEP_MOVED : STEP_EMPTY;
 }
 
 static enum step drain_pipe(struct relay *relay, int w, size_t *moved)
@@ -279,7 +282,7 @@ static uint32_t wanted(const struct relay *relay, int i)
     const struct relay_way *from = &relay->way[i], *to = &relay->way[1 - i];
     if (relay->connecting)
         return i == 1 ? EPOLLOUT : 0;
-    return (from->ended || from->blocked ? 0 : (uint32_t)EPOLLIN) |
+    return (from->ended || from->blocked ? 0 : (uint32_t)(EPOLLIN | EPOLLRDHUP)) |
            (to->blocked || (relay->end[1 - i].hung_up && !to->closed) ? (uint32_t)EPOLLOUT : 0);
 }
 
@@ -314,6 +317,7 @@ static bool finish_connect(struct relay *relay)
  */
 static bool pump_both(struct relay *relay, int i, uint32_t events)
 {
+    relay->way[i].ending |= (events & EPOLLRDHUP) != 0;
     bool from = (events & (EPOLLIN | EPOLLHUP)) || relay->end[i].hung_up;
     bool to = (events & EPOLLOUT) || relay->end[1 - i].hung_up;
     return (!from || pump(relay, i)) && (!to || pump(relay, 1 - i));

@@ -18,7 +18,8 @@ struct relay_way {
     uint32_t in_pipe;        /**< bytes waiting in it */
     uint64_t bytes;          /**< passed on so far */
     uint8_t full_reads;      /**< in a row: at RELAY_BULK the way takes a pipe */
-    bool ended;              /**< the source sent its FIN */
+    bool ending;             /**< the source's FIN is there, behind what waits in it */
+    bool ended;              /**< and was read */
     bool closed;             /**< and we passed it on */
     bool blocked;            /**< the destination takes no more for now */
 };

@@ -320,7 +320,10 @@ static void drop_pair(struct udp *udp, struct pair *pair)
 static void serve_child(struct udp *udp, struct pair *pair)
 {
     int n = burst_receive(udp->burst, pair->fd);
-    if (n == -ECONNREFUSED)
+    bool refused = n == -ECONNREFUSED;
+    if (refused) /* told before what waits: a new user of the port may have sent already */
+        n = burst_receive(udp->burst, pair->fd);
+    if (refused && n <= 0)
         drop_pair(udp, pair);
     else
         serve_pieces(udp, n);

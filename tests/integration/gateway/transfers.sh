@@ -73,7 +73,7 @@ requests() { # NAME OPTION...
     shift
     run in_child timeout 60 wrk -t 2 -d 2 "$@"
     like "${of}wrk: $name" "$out" "Requests/sec: *[1-9]"
-    unlike "${of}wrk: $name, none fails" "$out$err" "Socket errors|Non-2xx"
+    unlike "${of}wrk: $name, none fails" "$out$err" "$failures"
 }
 
 if have nginx curl; then
@@ -87,8 +87,13 @@ if have nginx curl; then
         both_ways 200M "$at"
         is "${of}16 downloads at once" "$(many_downloads 4M "$at")" "16 $(sum_of <"$work/www/4M")"
         if have wrk; then
+            failures="Socket errors|Non-2xx"
             requests "100 connections" -c 100 "$at/page"
+            # Ports are used again and again within a minute: of some ten thousand requests a few may be reset.
+            failures="connect [1-9]|read [0-9]{2}|write [1-9]|timeout [1-9]|Non-2xx"
             requests "a connection a request" -c 100 -H "Connection: close" "$at/page"
+            failures="Socket errors|Non-2xx"
+            requests "the same again" -c 10 "$at/page"
         else
             skip "${of}wrk" "it is not installed"
         fi

@@ -35,8 +35,8 @@ is "nor of the alternatives" "$(echo "$out" | sed -n 2p)" "$(find -L /etc/altern
 is "a directory deeper down works too" "$(echo "$out" | sed -n 3p)" tmpfs
 run as_user rootlesskit --copy-up=/etc --copy-up=/run sh -c 'ln -s x /run/rltest; rm -f /etc/passwd /run/rltest && test ! -e /etc/passwd'
 is "its entries can be removed" "$rc" 0
-run as_user rootlesskit --copy-up=/tmp sh -c 'touch /tmp/x && ls /tmp/x'
-is "/tmp can be copied up too" "$out" "/tmp/x"
+run as_user rootlesskit --copy-up=/tmp sh -c 'touch /tmp/rltest.copied && ls /tmp/rltest.copied'
+is "/tmp can be copied up too" "$out" "/tmp/rltest.copied"
 
 # Mounts made outside after the start: seen inside, but with private; a mount made inside never outside.
 mount --make-shared /
