@@ -92,8 +92,6 @@ if have nginx curl; then
             # Ports are used again and again within a minute: of some ten thousand requests a few may be reset.
             failures="connect [1-9]|read [0-9]{2}|write [1-9]|timeout [1-9]|Non-2xx"
             requests "a connection a request" -c 100 -H "Connection: close" "$at/page"
-            failures="Socket errors|Non-2xx"
-            requests "the same again" -c 10 "$at/page"
         else
             skip "${of}wrk" "it is not installed"
         fi
