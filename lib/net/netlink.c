@@ -67,8 +67,6 @@ static int finish(struct netlink *netlink, const struct request *request)
     return 0;
 }
 
-/* Of jumbo frames: segments travel in bundles of 64 KiB whatever their size. */
-#define NEAR_MSS 8960
 #define CREATE (NLM_F_CREATE | NLM_F_EXCL)
 
 int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer_name,
@@ -175,8 +173,8 @@ static struct rtmsg *start_route(struct request *request, uint8_t family, uint8_
     return route;
 }
 
-static int add_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
-                     uint8_t prefix, const struct in6_addr *via, bool near, struct err *err)
+int netlink_add_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
+                      uint8_t prefix, const struct in6_addr *via, struct err *err)
 {
     struct request request;
     struct rtmsg *route = start_route(&request, (uint8_t)address_family(to), RT_TABLE_MAIN,
@@ -187,25 +185,8 @@ static int add_route(struct netlink *netlink, unsigned index, const struct in6_a
     if (via)
         put_address(&request, RTA_GATEWAY, via);
     mnl_attr_put_u32(request.header, RTA_OIF, index);
-    if (near) {
-        struct nlattr *metrics = mnl_attr_nest_start(request.header, RTA_METRICS);
-        mnl_attr_put_u32(request.header, RTAX_ADVMSS, NEAR_MSS);
-        mnl_attr_nest_end(request.header, metrics);
-    }
     int r = finish(netlink, &request);
     return r < 0 ? err_sys(err, -r, "cannot add a route to interface %u", index) : 0;
-}
-
-int netlink_add_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
-                      uint8_t prefix, const struct in6_addr *via, struct err *err)
-{
-    return add_route(netlink, index, to, prefix, via, false, err);
-}
-
-int netlink_add_near_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
-                           uint8_t prefix, const struct in6_addr *via, struct err *err)
-{
-    return add_route(netlink, index, to, prefix, via, true, err);
 }
 
 /* Before the rules that other software in the namespace may add. */

@@ -31,11 +31,6 @@ int netlink_add_address(struct netlink *netlink, unsigned index, const struct in
 /** A route to @p to / @p prefix: out of @p index, via @p via when it is not NULL. */
 int netlink_add_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
                       uint8_t prefix, const struct in6_addr *via, struct err *err);
-/** The same for a way that does not leave this host, whatever its MTU with segments of moderate
- * size (RTAX_ADVMSS): a sender whose buffer holds less than two of them would wait for the delayed
- *  acknowledgement of each. */
-int netlink_add_near_route(struct netlink *netlink, unsigned index, const struct in6_addr *to,
-                           uint8_t prefix, const struct in6_addr *via, struct err *err);
 /** Packets of @p family (AF_INET, AF_INET6) with @p mark are for this host whatever their address:
  * a local route in a table of its own, and the rule that leads there. */
 int netlink_mark_is_local(struct netlink *netlink, uint8_t family, uint32_t mark, uint32_t table,

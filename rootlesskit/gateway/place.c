@@ -141,7 +141,7 @@ static int set_up_family(struct netlink *netlink, const struct policy_network *n
     const struct in6_addr anywhere = v4 ? address_map(zero) : in6addr_any;
     int r = netlink_add_address(netlink, links.lo, &net->dns, ADDRESS_BITS, err);
     if (r >= 0)
-        r = netlink_add_near_route(netlink, links.gw, &net->network, net->prefix, NULL, err);
+        r = netlink_add_route(netlink, links.gw, &net->network, net->prefix, NULL, err);
     if (r >= 0)
         r = netlink_add_route(netlink, links.tun, &net->gateway, ADDRESS_BITS, NULL, err);
     if (r >= 0)
@@ -285,8 +285,8 @@ static int set_up_child_family(struct netlink *netlink, unsigned tap, const stru
     if (r >= 0)
         r = netlink_add_neighbour(netlink, tap, &net->dns, mac, err);
     if (r >= 0)
-        r = netlink_add_near_route(netlink, tap, &anywhere, v4 ? ADDRESS_V4_BITS : 0, &net->gateway,
-                                   err);
+        r = netlink_add_route(netlink, tap, &anywhere, v4 ? ADDRESS_V4_BITS : 0, &net->gateway,
+                              err);
     return r;
 }
 

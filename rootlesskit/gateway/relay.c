@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,6 +40,10 @@
 #define RELAY_BULK 3
 /* Loopback's largest segment is a little shorter than the buffer, and may come alone. */
 #define RELAY_FULL (WORKER_BUFFER / 2)
+/* A sender whose buffer holds less than two segments, which can be 64 KiB long here, has sent all
+ * it may and waits for an acknowledgement that would be delayed by 40 ms. Reads of that size ask
+ * for it; smaller ones are questions, with which the answer takes it along. */
+#define RELAY_CHUNK 4096
 /* Bytes a way may move before the others get their turn. */
 #define RELAY_BUDGET (1024 * 1024)
 
@@ -137,6 +142,13 @@ enum step {
     STEP_ERROR,   /* one of the two is broken */
 };
 
+static void acknowledge(const struct relay_end *from, ssize_t n)
+{
+    const int now = 1;
+    if (n >= RELAY_CHUNK && n < WORKER_BUFFER)
+        (void)setsockopt(from->fd, IPPROTO_TCP, TCP_QUICKACK, &now, sizeof now);
+}
+
 static bool would_block(void)
 {
     return errno == EAGAIN || errno == EINTR;
@@ -169,6 +181,7 @@ static enum step copy_step(struct relay *relay, int w, size_t *moved)
         way->ended = true;
         return STEP_EMPTY;
     }
+    acknowledge(&relay->end[w], n);
     way->full_reads = n >= RELAY_FULL ? (uint8_t)(way->full_reads + 1) : 0;
     /* The end goes with the last of the data, as it came: a client that closes when it has all it
      * waits for would be the first to close else, and keep its port in TIME_WAIT. */
@@ -208,6 +221,7 @@ static enum step fill_pipe(struct relay *relay, int w)
                        SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n <= 0)
         return n == 0 || would_block() ? STEP_EMPTY : STEP_ERROR;
+    acknowledge(&relay->end[w], n);
     way->in_pipe = (uint32_t)n;
     /* A trickle is cheaper copied: leave bulk when a turn brings little. */
     way->full_reads = n >= RELAY_FULL ? RELAY_BULK : (uint8_t)(way->full_reads - 1);
