@@ -2,8 +2,7 @@
 
 #include <errno.h>
 #include <seccomp.h>
-#include <sys/prctl.h>
-#include <unistd.h>
+#include <stddef.h>
 
 #include "lib/base/err.h"
 #include "rootlesskit/gateway/confine.h"
@@ -54,14 +53,9 @@ static int install_filter(void)
 
 int jail_enter(struct err *err)
 {
-    /* An own fdinfo directory is empty but for numbers, and vanishes with the process. */
-    if (chroot("/proc/self/fdinfo") < 0 || chdir("/") < 0)
-        return err_sys(err, errno, "cannot leave the file system");
-    int r = confine_capabilities(err);
+    int r = confine_leave(err);
     if (r < 0)
         return r;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return err_sys(err, errno, "cannot set no_new_privs");
     r = install_filter();
     return r < 0 ? err_sys(err, -r, "cannot install the system call filter") : 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/net/address.h"
+#include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
 #ifndef SOL_UDP
@@ -42,7 +43,7 @@ struct burst {
 
 struct burst *burst_new(void)
 {
-    return worker_reserve(sizeof(struct burst));
+    return table_reserve(sizeof(struct burst));
 }
 
 void burst_prepare(int fd)

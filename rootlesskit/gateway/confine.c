@@ -154,7 +154,7 @@ static int install_filter(void)
     return r;
 }
 
-int confine_process(struct err *err)
+int confine_leave(struct err *err)
 {
     /* An own fdinfo directory is empty but for numbers, and vanishes with the process. */
     if (chroot("/proc/self/fdinfo") < 0 || chdir("/") < 0)
@@ -164,6 +164,14 @@ int confine_process(struct err *err)
         return r;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_sys(err, errno, "cannot set no_new_privs");
+    return 0;
+}
+
+int confine_process(struct err *err)
+{
+    int r = confine_leave(err);
+    if (r < 0)
+        return r;
     /* Root of the user namespace may trace whoever has joined it, and with --subid-slice it is not
      * the user that this process is. */
     if (prctl(PR_SET_DUMPABLE, 0) < 0)

@@ -14,5 +14,7 @@ int confine_to_sockets(struct err *err);
 /** A program that the calling thread executes keeps its capabilities over the network, also where
  *  the user's id is not mapped; until one of the others is called. */
 int confine_keep_ambient(struct err *err);
-/** Leaves the file system and installs the system call filter for all threads. Call it last. */
+/** Leaves the file system, drops the calling thread's capabilities, and gains none any more. */
+int confine_leave(struct err *err);
+/** The same, and installs the system call filter for all threads. Call it last. */
 int confine_process(struct err *err);

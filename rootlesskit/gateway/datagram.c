@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -13,6 +12,7 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/dial.h"
+#include "rootlesskit/gateway/hash.h"
 #include "rootlesskit/gateway/source_socket.h"
 
 /* What makes a flow of a port; no padding, so that it is compared and hashed as bytes. */
@@ -44,8 +44,7 @@ static uint32_t bucket_of(const struct datagrams *all, const struct key *key)
     memcpy(words, &key->client, sizeof key->client);
     words[sizeof key->client / sizeof words[0]] = key->port;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        h = (h ^ words[i]) * 2654435761U;
-        h ^= h >> 15;
+        h = hash_mix(h, words[i]);
     }
     return h % DATAGRAM_BUCKETS;
 }
@@ -395,13 +394,12 @@ int datagrams_init(struct datagrams *datagrams, struct worker *worker, enum gate
                                     .burst = burst_new(),
                                     .stats.put = put_flows};
     stats_join(&worker->stats, &datagrams->stats);
-    datagrams->flows = worker_reserve(DATAGRAM_FLOWS * sizeof *datagrams->flows);
-    datagrams->buckets = worker_reserve(DATAGRAM_BUCKETS * sizeof(struct datagram_flow *));
-    datagrams->services = worker_reserve((UINT16_MAX + 1) * sizeof *datagrams->services);
+    datagrams->flows = table_reserve(DATAGRAM_FLOWS * sizeof *datagrams->flows);
+    datagrams->buckets = table_reserve(DATAGRAM_BUCKETS * sizeof(struct datagram_flow *));
+    datagrams->services = table_reserve((UINT16_MAX + 1) * sizeof *datagrams->services);
     if (!datagrams->burst || !datagrams->flows || !datagrams->buckets || !datagrams->services)
         return err_set(err, ENOMEM, "no memory for datagrams");
-    if (getrandom(&datagrams->seed, sizeof datagrams->seed, GRND_NONBLOCK) < 0)
-        datagrams->seed = (uint32_t)clock_ms(); /* a machine that has just booted */
+    datagrams->seed = hash_seed();
     return 0;
 }
 

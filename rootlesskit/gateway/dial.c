@@ -46,3 +46,13 @@ int dial(const struct sockaddr_storage *to, int type, bool local)
     int r = dial_connect(fd, to);
     return r < 0 && r != -EINPROGRESS ? r : take_fd(&fd);
 }
+
+void dial_keep_whole(int fd, int family, bool whole)
+{
+    int v4 = whole ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
+    int v6 = whole ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
+    if (family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
+    else
+        (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
+}

@@ -18,3 +18,5 @@ int dial(const struct sockaddr_storage *to, int type, bool local);
 int dial_socket(int family, int type, bool local);
 /** ... and connect(2). @return 0, or -errno: -EINPROGRESS, then -EALREADY while it goes on */
 int dial_connect(int fd, const struct sockaddr_storage *to);
+/** Whether datagrams of @p fd are never cut: one too long for the path is refused with EMSGSIZE. */
+void dial_keep_whole(int fd, int family, bool whole);

@@ -362,8 +362,8 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
 int dns_init(struct dns *dns, struct worker *worker, struct err *err)
 {
     *dns = (struct dns){.worker = worker, .timer.fn = on_tick};
-    dns->queries = worker_reserve(DNS_QUERIES * sizeof *dns->queries);
-    dns->calls = worker_reserve(DNS_CALLS * sizeof *dns->calls);
+    dns->queries = table_reserve(DNS_QUERIES * sizeof *dns->queries);
+    dns->calls = table_reserve(DNS_CALLS * sizeof *dns->calls);
     if (!dns->queries || !dns->calls)
         return err_set(err, ENOMEM, "no memory for DNS queries");
     return 0;

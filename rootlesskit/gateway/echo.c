@@ -5,7 +5,6 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "lib/base/clock.h"
@@ -14,6 +13,7 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/errqueue.h"
+#include "rootlesskit/gateway/hash.h"
 #include "rootlesskit/gateway/hops.h"
 #include "rootlesskit/gateway/many.h"
 #include "rootlesskit/gateway/ping.h"
@@ -35,12 +35,7 @@ struct echo_flow {
 
 static struct echo_flow **bucket_of(struct echo *echo, const struct in6_addr *child, uint16_t id)
 {
-    uint32_t h = echo->seed ^ id;
-    for (unsigned i = 0; i < 4; i++) {
-        h = (h ^ child->s6_addr32[i]) * 2654435761U;
-        h ^= h >> 15;
-    }
-    return &echo->buckets[h % ECHO_BUCKETS];
+    return &echo->buckets[hash_address(echo->seed, child, id) % ECHO_BUCKETS];
 }
 
 static const struct policy_network *side_of(const struct echo *echo, const struct in6_addr *of)
@@ -84,13 +79,6 @@ static void set_number(int fd, int family, int v4_option, int v6_option, int v4,
         (void)setsockopt(fd, IPPROTO_IP, v4_option, &v4, sizeof v4);
 }
 
-static void set_whole(int fd, int family, bool whole)
-{
-    set_number(fd, family, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER,
-               whole ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT,
-               whole ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
-}
-
 static int open_ping(int family)
 {
     int protocol = family == AF_INET6 ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP;
@@ -100,7 +88,7 @@ static int open_ping(int family)
     int r = errqueue_enable(fd, family);
     if (r < 0)
         return r;
-    set_whole(fd, family, true);
+    dial_keep_whole(fd, family, true);
     return take_fd(&fd);
 }
 
@@ -229,7 +217,7 @@ static void prepare(struct echo_flow *flow, const struct ping *ping)
         set_number(flow->fd, family, IP_TTL, IPV6_UNICAST_HOPS, hops > 0 ? hops : -1,
                    hops > 0 ? hops : -1);
     if (flow->whole != ping->whole)
-        set_whole(flow->fd, family, ping->whole);
+        dial_keep_whole(flow->fd, family, ping->whole);
     flow->hops = hops;
     flow->whole = ping->whole;
 }
@@ -402,11 +390,10 @@ int echo_init(struct echo *echo, struct worker *worker, const struct policy *pol
 {
     *echo = (struct echo){.worker = worker, .policy = policy, .icmp = *icmp, .timer.fn = on_tick};
     echo->max = fds < ECHO_FLOWS ? fds + 1 : ECHO_FLOWS;
-    echo->flows = worker_reserve(ECHO_FLOWS * sizeof *echo->flows);
+    echo->flows = table_reserve(ECHO_FLOWS * sizeof *echo->flows);
     if (!echo->flows)
         return err_set(err, ENOMEM, "no memory for pings");
-    if (getrandom(&echo->seed, sizeof echo->seed, GRND_NONBLOCK) < 0)
-        echo->seed = (uint32_t)clock_ms(); /* a machine that has just booted */
+    echo->seed = hash_seed();
     int r = watch(echo);
     return r < 0 ? err_sys(err, -r, "cannot watch the ICMP sockets") : 0;
 }

@@ -145,6 +145,11 @@ static int start_child_thread(struct gateway *gateway, struct err *err)
     return gateway->child_result;
 }
 
+static void answer_code(struct gateway *gateway, const struct gateway_request *request, int r)
+{
+    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
+}
+
 static void add_port(struct gateway *gateway, const struct gateway_request *request,
                      int take_listen)
 {
@@ -153,12 +158,7 @@ static void add_port(struct gateway *gateway, const struct gateway_request *requ
         r = publish_add(&gateway->publish, request->id, take_listen, &request->target);
     else
         fd_close(take_listen);
-    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
-}
-
-static void answer_code(struct gateway *gateway, const struct gateway_request *request, int r)
-{
-    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
+    answer_code(gateway, request, r);
 }
 
 /* What the parent asks of the ports that there are. @param fd  what came beside, or < 0 */

@@ -5,11 +5,9 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/policy.h"
 
-#define V4_BITS 96 /* of a mapped address's prefix, before IPv4's own */
-
 static bool ends_network(const struct policy_network *net, const struct in6_addr *v4)
 {
-    uint8_t prefix = (uint8_t)(net->prefix - V4_BITS);
+    uint8_t prefix = (uint8_t)(net->prefix - ADDRESS_V4_BITS);
     if (prefix > 30 || !address_within(v4, &net->network, net->prefix))
         return false;
     uint32_t hosts = UINT32_MAX >> prefix;

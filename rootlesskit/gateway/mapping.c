@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "lib/base/clock.h"
@@ -12,36 +11,25 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/errqueue.h"
+#include "rootlesskit/gateway/hash.h"
 #include "rootlesskit/gateway/stock.h"
+#include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
 #define MAPPING_BUCKETS 8192
 #define PAIR_BUCKETS 16384
 
-static uint32_t mix(uint32_t h, uint32_t word)
-{
-    h = (h ^ word) * 2654435761U;
-    return h ^ h >> 15;
-}
-
-static uint32_t hash(uint32_t h, const struct in6_addr *address, uint16_t port)
-{
-    for (unsigned i = 0; i < 4; i++)
-        h = mix(h, address->s6_addr32[i]);
-    return mix(h, port);
-}
-
 static struct mapping **mapping_bucket(const struct mappings *all, const struct in6_addr *child,
                                        uint16_t port)
 {
-    return &all->mapping_buckets[hash(all->seed, child, port) % MAPPING_BUCKETS];
+    return &all->mapping_buckets[hash_address(all->seed, child, port) % MAPPING_BUCKETS];
 }
 
 static struct pair **pair_bucket(const struct mappings *all, const struct mapping *mapping,
                                  const struct in6_addr *remote, uint16_t port)
 {
-    uint32_t h = mix(all->seed, (uint32_t)(mapping - all->mappings));
-    return &all->pair_buckets[hash(h, remote, port) % PAIR_BUCKETS];
+    uint32_t h = hash_mix(all->seed, (uint32_t)(mapping - all->mappings));
+    return &all->pair_buckets[hash_address(h, remote, port) % PAIR_BUCKETS];
 }
 
 static uint32_t at_most(uint32_t a, uint32_t b)
@@ -56,14 +44,13 @@ int mappings_init(struct mappings *all, struct loop *loop, struct stock *stock, 
     all->stock = stock;
     all->max_mappings = at_most(MAPPINGS_MAX, fds / 3 + 1);
     all->max_pairs = at_most(PAIRS_MAX, fds - fds / 3 + 1);
-    all->mappings = worker_reserve(MAPPINGS_MAX * sizeof *all->mappings);
-    all->pairs = worker_reserve(PAIRS_MAX * sizeof *all->pairs);
-    all->mapping_buckets = worker_reserve(MAPPING_BUCKETS * sizeof(struct mapping *));
-    all->pair_buckets = worker_reserve(PAIR_BUCKETS * sizeof(struct pair *));
+    all->mappings = table_reserve(MAPPINGS_MAX * sizeof *all->mappings);
+    all->pairs = table_reserve(PAIRS_MAX * sizeof *all->pairs);
+    all->mapping_buckets = table_reserve(MAPPING_BUCKETS * sizeof(struct mapping *));
+    all->pair_buckets = table_reserve(PAIR_BUCKETS * sizeof(struct pair *));
     if (!all->mappings || !all->pairs || !all->mapping_buckets || !all->pair_buckets)
         return err_set(err, ENOMEM, "no memory for datagrams");
-    if (getrandom(&all->seed, sizeof all->seed, GRND_NONBLOCK) < 0)
-        all->seed = (uint32_t)clock_ms(); /* a machine that has just booted */
+    all->seed = hash_seed();
     return 0;
 }
 
@@ -83,20 +70,10 @@ struct mapping *mapping_find(const struct mappings *all, const struct in6_addr *
     return mapping;
 }
 
-static void set_discovery(int fd, int family, bool whole)
-{
-    int v4 = whole ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
-    int v6 = whole ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
-    if (family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
-    else
-        (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
-}
-
 void mapping_keep_whole(struct mapping *mapping, bool whole)
 {
     if (mapping->whole != whole)
-        set_discovery(mapping->fd, address_family(&mapping->child), whole);
+        dial_keep_whole(mapping->fd, address_family(&mapping->child), whole);
     mapping->whole = whole;
 }
 
@@ -114,7 +91,7 @@ static int open_host(int family)
         r = -errno;
     if (r < 0)
         return r;
-    set_discovery(fd, family, true);
+    dial_keep_whole(fd, family, true);
     burst_prepare(fd);
     return take_fd(&fd);
 }

@@ -3,49 +3,23 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "lib/base/fd.h"
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/source_ip.h"
 
-/* An IPv4 client of a dual-stack socket is one of IPv4. */
-static void normalize(struct sockaddr_storage *address)
-{
-    struct sockaddr_in6 v6;
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    memcpy(&v6, address, sizeof v6);
-    if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
-        return;
-    v4.sin_port = v6.sin6_port;
-    memcpy(&v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof v4.sin_addr);
-    *address = (struct sockaddr_storage){0};
-    memcpy(address, &v4, sizeof v4);
-}
-
 /* A link-local address means nothing in another namespace. */
-static bool may_be_kept(const struct sockaddr_storage *address)
+static bool may_be_kept(const struct in6_addr *ip)
 {
-    if (address->ss_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, address, sizeof v6);
-        return !IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) && !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
-    }
-    struct sockaddr_in v4;
-    memcpy(&v4, address, sizeof v4);
-    return ntohl(v4.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
+    return !address_is_loopback(ip) && !IN6_IS_ADDR_LINKLOCAL(ip);
 }
 
 /* A bind without a port, which takes none, succeeds for the namespace's own addresses alone. */
-static bool is_own(int fd, const struct sockaddr_storage *address)
+static bool is_own(int fd, const struct in6_addr *ip)
 {
-    struct sockaddr_storage any_port = *address;
+    const struct sockaddr_storage any_port = address_to_socket(ip, 0);
     const int on = 1;
-    if (address->ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)&any_port)->sin6_port = 0;
-    else
-        ((struct sockaddr_in *)(void *)&any_port)->sin_port = 0;
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     return bind(fd, (const struct sockaddr *)&any_port, dial_length(&any_port)) == 0;
 }
@@ -94,14 +68,16 @@ static int check_way_back(int fd, const struct sockaddr_storage *client,
 int source_socket_open(const struct sockaddr_storage *client, const struct sockaddr_storage *to,
                        int type, enum gateway_source_ip rules)
 {
-    struct sockaddr_storage address = *client;
-    normalize(&address);
-    if (address.ss_family != to->ss_family || !may_be_kept(&address))
+    struct in6_addr ip;
+    uint16_t port = address_of_socket(client, &ip);
+    /* An IPv4 client of a dual-stack socket is one of IPv4. */
+    const struct sockaddr_storage address = address_to_socket(&ip, port);
+    if (address.ss_family != to->ss_family || !may_be_kept(&ip))
         return -EADDRNOTAVAIL;
     cleanup_close int fd = dial_socket(address.ss_family, type, true);
     if (fd < 0)
         return fd;
-    if (is_own(fd, &address))
+    if (is_own(fd, &ip))
         return -EADDRNOTAVAIL;
     int r = type == SOCK_DGRAM ? check_way_back(fd, &address, to, rules) : 0;
     if (r >= 0)

@@ -78,11 +78,6 @@ void worker_timer_forget(struct worker *worker, struct worker_timer *timer)
     }
 }
 
-void *worker_reserve(size_t size)
-{
-    return table_reserve(size);
-}
-
 /* What another thread wants. When it waits, its memory is good until then. */
 struct letter {
     worker_fn *fn;

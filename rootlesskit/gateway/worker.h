@@ -56,8 +56,6 @@ struct worker {
     struct stats stats;
 };
 
-/** table_reserve(). */
-void *worker_reserve(size_t size);
 int worker_init(struct worker *worker, struct err *err);
 typedef void worker_fn(struct worker *worker, void *arg);
 /**
