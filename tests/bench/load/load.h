@@ -16,10 +16,10 @@ struct err;
 /** Most workers of one run. */
 #define LOAD_WORKERS_MAX 64
 
-/** `serve PORT`: accepts on loopback, sends one byte and closes, for ever.
+/** `serve ADDRESS PORT`: accepts, sends one byte and closes, for ever.
  *  The server closes first: TIME_WAIT is its, so that a client does not run out of ports. */
 int load_serve(char **argv, struct err *err);
-/** `hold PORT`: accepts on loopback, sends one byte and keeps the connection, for ever. */
+/** `hold ADDRESS PORT`: accepts, sends one byte and keeps the connection, for ever. */
 int load_hold(char **argv, struct err *err);
 /** `dial ADDRESS PORT WORKERS MS`: connect, read the byte and the end, close; again and again.
  *  Prints {"done": N, "failed": N, "seconds": S}. */
@@ -31,15 +31,26 @@ int load_refused(char **argv, struct err *err);
 int load_open(char **argv, struct err *err);
 /** `lookup ADDRESS PORT WORKERS MS`: as dial, lookups by DNS, which an answer answers. */
 int load_lookup(char **argv, struct err *err);
-/** `answer PORT`: a DNS server on loopback with one answer, for ever. */
+/** `answer ADDRESS PORT`: a DNS server with one answer, for ever. */
 int load_answer(char **argv, struct err *err);
+/** `echo ADDRESS PORT`: accepts, and sends back what comes until it ends; one after the other. */
+int load_echo(char **argv, struct err *err);
+/** `pingpong ADDRESS PORT MS`: one connection to an echo, 64 bytes there and back, again and again.
+ *  Prints {"done": N, "p50_us": US, "p99_us": US}. */
+int load_pingpong(char **argv, struct err *err);
 /** `flood ADDRESS PORT MBITS SEGMENTS MS`: sends datagrams, SEGMENTS of them with one system call
  *  (UDP_SEGMENT) when that is more than 1; MBITS 0 is as fast as it goes.
  *  Prints {"sent": DATAGRAMS, "seconds": S}. */
 int load_flood(char **argv, struct err *err);
-/** `sink PORT`: receives datagrams on loopback. For each line on stdin waits until none comes any
+/** `sink ADDRESS PORT`: receives datagrams. For each line on stdin waits until none comes any
  *  more, prints {"received": DATAGRAMS} and begins at 0 again. */
 int load_sink(char **argv, struct err *err);
+
+/** What load_accept() does with a connection, which is its own. */
+typedef void load_served_fn(int take_fd);
+
+/** Accepts on ADDRESS PORT, for ever. @return -errno */
+int load_accept(char **argv, load_served_fn *served, struct err *err);
 
 /** What load_repeat() repeats; @p to is where to. @return whether it went as it should */
 typedef bool load_once_fn(const struct sockaddr_in *to);
@@ -49,7 +60,7 @@ typedef bool load_once_fn(const struct sockaddr_in *to);
 int load_repeat(char **argv, load_once_fn *once, struct err *err);
 /** Reads "ADDRESS" "PORT". */
 int load_address(char **argv, struct sockaddr_in *ret, struct err *err);
-/** A socket of @p type bound to loopback and @p port. @return the fd, or -errno */
-int load_bind(const char *port, int type, struct err *err);
+/** A socket of @p type bound to what load_address() reads. @return the fd, or -errno */
+int load_bind(char **argv, int type, struct err *err);
 /** Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t load_now(void);

@@ -57,7 +57,7 @@ static void answer_once(int fd)
 
 int load_answer(char **argv, struct err *err)
 {
-    cleanup_close int fd = load_bind(argv[0], SOCK_DGRAM, err);
+    cleanup_close int fd = load_bind(argv, SOCK_DGRAM, err);
 
     if (fd < 0)
         return fd;

@@ -18,9 +18,10 @@ static const struct command {
     int arguments;
     int (*run)(char **argv, struct err *err);
 } COMMANDS[] = {
-    {"serve", 1, load_serve},     {"hold", 1, load_hold},     {"dial", 4, load_dial},
-    {"refused", 4, load_refused}, {"open", 3, load_open},     {"flood", 5, load_flood},
-    {"sink", 1, load_sink},       {"lookup", 4, load_lookup}, {"answer", 1, load_answer},
+    {"serve", 2, load_serve},     {"hold", 2, load_hold},         {"dial", 4, load_dial},
+    {"refused", 4, load_refused}, {"open", 3, load_open},         {"flood", 5, load_flood},
+    {"sink", 2, load_sink},       {"lookup", 4, load_lookup},     {"answer", 2, load_answer},
+    {"echo", 2, load_echo},       {"pingpong", 3, load_pingpong},
 };
 
 int load_address(char **argv, struct sockaddr_in *ret, struct err *err)
@@ -37,23 +38,21 @@ int load_address(char **argv, struct sockaddr_in *ret, struct err *err)
     return 0;
 }
 
-int load_bind(const char *port, int type, struct err *err)
+int load_bind(char **argv, int type, struct err *err)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     cleanup_close int fd = -EBADF;
-    uint32_t number;
+    struct sockaddr_in address;
     int yes = 1;
 
-    int r = parse_u32("port", port, 1, UINT16_MAX, &number, err);
+    int r = load_address(argv, &address, err);
     if (r < 0)
         return r;
-    address.sin_port = htons((uint16_t)number);
     fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_sys(err, errno, "socket");
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
         bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-        return err_sys(err, errno, "port %s", port);
+        return err_sys(err, errno, "%s port %s", argv[0], argv[1]);
     return take_fd(&fd);
 }
 
@@ -77,7 +76,7 @@ int main(int argc, char **argv)
             continue;
         return command->run(argv + 2, &err) < 0 ? cli_fail(&err, CLI_FAILED) : CLI_OK;
     }
-    cli_error("usage: load serve|hold|dial|refused|open|lookup|answer|flood|sink ARGUMENTS (load.h "
-              "has them)");
+    cli_error("usage: load serve|hold|dial|refused|open|lookup|answer|echo|pingpong|flood|sink "
+              "ARGUMENTS (load.h has them)");
     return CLI_USAGE;
 }

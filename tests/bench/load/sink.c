@@ -72,7 +72,7 @@ static void serve(int fd)
 
 int load_sink(char **argv, struct err *err)
 {
-    cleanup_close int fd = load_bind(argv[0], SOCK_DGRAM, err);
+    cleanup_close int fd = load_bind(argv, SOCK_DGRAM, err);
     int yes = 1, size = QUEUE_BYTES;
 
     if (fd < 0)

@@ -12,11 +12,11 @@ from measure import SYSTEM_PATH
 from rows import memory
 
 PINNED = "cubic"
-# The options of each peer; mtu and pid are filled in.
+# The options of each peer; mtu, pid and what it publishes are filled in.
 HELPERS = {
     "slirp4netns": ("--configure", "--mtu={mtu}", "{pid}", "tap0"),
     "pasta": ("-f", "-q", "-4", "--config-net", "-m", "{mtu}", "-a", "10.0.2.100", "-n", "24", "-g", "10.0.2.2",
-              "-I", "tap0", "-t", "none", "-u", "none", "-T", "none", "-U", "none", "{pid}"),
+              "-I", "tap0", "-t", "{port}", "-u", "{port}", "-T", "none", "-U", "none", "{pid}"),
 }
 
 
@@ -32,6 +32,12 @@ def cpu_seconds(pid):
         if not head.endswith("(sleep"):
             ticks += sum(map(int, rest.split()[11:13]))
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def comm(pid):
+    """The name of the program that a process runs."""
+    with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+        return f.read().strip()
 
 
 def until(condition, what):
@@ -80,21 +86,18 @@ class Helper:
     """A peer that joins the network namespace of a process that sleeps."""
     address = "10.0.2.2"
 
-    def __init__(self, name, program, kind, mtu):
+    def __init__(self, name, program, kind, mtu, port="none", options=()):
         self.name = name
         # pasta gives its guest the gateway's address where the host's resolver is on loopback.
         self.resolver = "10.0.2.3" if kind == "slirp4netns" else self.address
         self.child = subprocess.Popen(["unshare", "--user", "--map-root-user", "--net", "sleep", "3600"])
-        until(lambda: self._comm() == "sleep", "unshare")
-        words = [program, *(word.format(mtu=mtu, pid=self.child.pid) for word in HELPERS[kind])]
+        until(lambda: comm(self.child.pid) == "sleep", "unshare")
+        words = [program, *options,
+                 *(word.format(mtu=mtu, pid=self.child.pid, port=port) for word in HELPERS[kind])]
         self.how = f"in the network namespace PID of {' '.join(words).replace(str(self.child.pid), 'PID')}"
         self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(self._is_up, self.how)
         pin_congestion(self)
-
-    def _comm(self):
-        with open(f"/proc/{self.child.pid}/comm", encoding="ascii") as f:
-            return f.read().strip()
 
     def _is_up(self):
         if self.process.poll() is not None:
@@ -123,10 +126,14 @@ def pin_congestion(contender):
         sys.exit(f"bench: {contender.name} has congestion control {found}, not {PINNED}")
 
 
+def search_paths():
+    """Where peers are, by the suffix of their names: the system's, then those of PEERS, called new."""
+    return {"": SYSTEM_PATH, **({" new": os.environ["PEERS"]} if "PEERS" in os.environ else {})}
+
+
 def helpers():
-    """Name, program and kind of each peer: the system's, then those of PEERS, called new."""
-    places = {"": SYSTEM_PATH, **({" new": os.environ["PEERS"]} if "PEERS" in os.environ else {})}
-    for suffix, path in places.items():
+    """Name, program and kind of each peer."""
+    for suffix, path in search_paths().items():
         for kind in HELPERS:
             program = shutil.which(kind, path=path)
             if program:

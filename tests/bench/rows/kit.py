@@ -1,8 +1,7 @@
-"""rootlesskit: start-up, memory, traffic in. Measured as a user that root's part makes.
+"""rootlesskit: start-up and memory; what rows share that a user measures whom root's part makes.
 
 Peers are Debian's rootlesskit and slirp4netns; PEERS=DIR takes newer binaries from DIR."""
 import ctypes
-import json
 import os
 import pwd
 import resource
@@ -14,15 +13,14 @@ import sys
 import tempfile
 import time
 
-from measure import SYSTEM_PATH, Figure, peer_path, rotate
+from measure import SYSTEM_PATH, peer_path, rotate
 from rows import memory
 
-NAMES = ("startup", "memory", "published")
+NAMES = ("startup", "memory")
 # The id is not one that a test's user gets: userdel refuses while anybody runs with it.
-USER, UID = "rlbench", 59998
+USER, UID = "rlbench", 59000
 TUN = "/dev/net/tun"
 CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
-SECONDS = 2
 # Open files of a process: two a connection of the row that opens most. Debian's users may have as many.
 FILES = 524288
 PR_SET_CHILD_SUBREAPER = 36
@@ -51,12 +49,12 @@ class Side:
 class Instance:
     """A running rootlesskit whose child sleeps; commands are run in it with nsenter."""
 
-    def __init__(self, side, mtu, publish=None):
+    def __init__(self, side, mtu, specs=(), driver="builtin"):
         self.state = tempfile.mkdtemp(prefix="rlbench-")
         self.binary = side.binary
         words = [f"--state-dir={self.state}", f"--net={side.net}", f"--mtu={mtu}", "--copy-up=/etc"]
-        if publish:
-            words += ["--port-driver=builtin", f"--publish=127.0.0.1:{publish}:{publish}/tcp"]
+        words += [f"--port-driver={driver}"] if specs or driver != "builtin" else []
+        words += [f"--publish={spec}" for spec in specs]
         self.process = subprocess.Popen(side.command(*words, "sleep", "3600"), env=side.env,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ready = os.path.join(self.state, "api.sock")
@@ -91,15 +89,6 @@ class Server:
     def close(self):
         self.process.terminate()
         self.process.wait()
-
-
-def iperf(words, port, reverse):
-    out = subprocess.run([*words, "-p", str(port), "-t", str(SECONDS), "-O", "0.5", "-J",
-                          *(["-R"] if reverse else [])], capture_output=True, text=True, check=False)
-    try:
-        return json.loads(out.stdout)["end"]["sum_received"]["bits_per_second"] / 1e9
-    except (ValueError, KeyError):
-        return 0.0
 
 
 def timed(side, words):
@@ -145,7 +134,8 @@ class Rows:
         """Not alternated: the figure is a state, not a duration."""
         idle, loaded = {}, {}
         for side in (self.ours, self.peer):
-            instance = Instance(side, 65520, free_port())
+            port = free_port()
+            instance = Instance(side, 65520, [f"127.0.0.1:{port}:{port}/tcp"])
             idle[side.name] = [memory.settled(instance.process.pid)]
             load = memory.Load(instance, 20000 + 1000 * len(idle))
             loaded[side.name] = [memory.settled(instance.process.pid)]
@@ -155,23 +145,6 @@ class Rows:
         self.add("idle memory, network + port", idle, "MiB", "<= 0.12", self.peer.name, "less", commands)
         self.add(f"memory, {memory.CONNECTIONS} connections, {memory.PORTS} ports", loaded, "MiB", "<= 0.20",
                  self.peer.name, "less", commands)
-
-    def published(self):
-        raw_port, our_port, peer_port = free_port(), free_port(), free_port()
-        ours, peer = Instance(self.ours, 65520, our_port), Instance(self.peer, 65520, peer_port)
-        servers = [Server(raw_port), Server(our_port, ours), Server(peer_port, peer)]
-        client = ["iperf3", "-c", "127.0.0.1"]
-        for reverse in (False, True):
-            figures = rotate({
-                "raw": lambda r=reverse: iperf(client, raw_port, r),
-                "ours": lambda r=reverse: iperf(client, our_port, r),
-                self.peer.name: lambda r=reverse: iperf(client, peer_port, r)}, self.rounds)
-            name = f"published TCP {'child -> client' if reverse else 'client -> child'}, 1 flow"
-            commands = {"all": f"iperf3 -c 127.0.0.1 -t {SECONDS} {'-R' if reverse else ''}"}
-            self.table.compare(Figure(name, "Gbit/s", figures, "more", commands),
-                               [("ours", "raw", ">= 0.75"), ("ours", self.peer.name, ">= 1.15")])
-        for thing in (*servers, ours, peer):
-            thing.close()
 
 
 def heading():
@@ -200,12 +173,17 @@ def end_rest():
             os.waitpid(pid, 0)
 
 
+def remove_user():
+    """The user of a run; one that was killed has left him."""
+    subprocess.run(["userdel", "-r", USER], stderr=subprocess.DEVNULL, check=False)
+
+
 def run_as_user(words, extra, before=()):
     """Root's part: what must be set for the run, and put back after it.
 
     words: the command that the user is to run; extra: his environment beside the usual;
     before: the words of root that start it."""
-    subprocess.run(["userdel", "-r", USER], stderr=subprocess.DEVNULL, check=False)
+    remove_user()
     subprocess.run(["useradd", "-m", "-u", str(UID), USER], check=True)
     tun_mode = os.stat(TUN).st_mode & 0o7777
     with open(CONGESTION, encoding="ascii") as f:
@@ -230,5 +208,5 @@ def run_as_user(words, extra, before=()):
         with open(CONGESTION, "w", encoding="ascii") as f:
             f.write(congestion)
         os.chmod(TUN, tun_mode)
-        subprocess.run(["userdel", "-r", USER], stderr=subprocess.DEVNULL, check=False)
+        remove_user()
         shutil.rmtree(runtime, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Runs tests/bench/load (load.h there has its subcommands) on the host and in children."""
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -31,20 +32,26 @@ def run(contender, *arguments):
     return json.loads(done.stdout) if done.returncode == 0 else {}
 
 
-def is_listening(port, kind):
-    """Whether somebody has the port of 127.0.0.1, by the kernel's table of kind "tcp" or "udp"."""
-    with open(f"/proc/net/{kind}", encoding="ascii") as f:
-        return any(line.split()[1] == f"0100007F:{port:04X}" for line in f.readlines()[1:])
+def is_listening(enter, address, port, kind):
+    """Whether somebody has the address and port where enter leads, by the kernel's table of kind "tcp" or "udp"."""
+    table = subprocess.run(enter("cat", f"/proc/net/{kind}"), capture_output=True, text=True, check=True).stdout
+    wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+    return any(line.split()[1] == wanted for line in table.splitlines()[1:])
+
+
+def on_host(*args):
+    """Where commands run when nothing leads into a child."""
+    return list(args)
 
 
 class Service:
-    """A subcommand that serves, on the host."""
+    """A subcommand that serves: on loopback of the host, or where enter leads."""
 
-    def __init__(self, what, kind="tcp"):
-        self.port = free_port()
-        self.process = subprocess.Popen(words(what, self.port), text=True, stdin=subprocess.PIPE,
+    def __init__(self, what, kind="tcp", enter=on_host, address="127.0.0.1", port=None):
+        self.port = port or free_port()
+        self.process = subprocess.Popen(enter(*words(what, address, self.port)), text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
-        until(lambda: is_listening(self.port, kind), f"load {what}")
+        until(lambda: is_listening(enter, address, self.port, kind), f"load {what}")
 
     def ask(self):
         """What a sink has received since the last time."""

@@ -1,11 +1,8 @@
 """The outbound path: bytes, datagrams and connections from a child to the host's loopback.
 
 Each peer is its own program, attached to a network namespace; the raw path is the host's loopback.
-Targets for peers are against the best of them in that figure. UDP is the highest rate of 1400-byte
-datagrams that loses less than 1 %, found by bisection: a flood tells what a sender can send and how
-much arrives, then PROBES paced runs narrow it down between a sixteenth of what arrived and all that
-was sent. The receiver has a queue of 4 MiB and takes coalesced datagrams, so that the path and not
-the receiver is the limit."""
+Targets for peers are against the best of them in that figure. How a path is measured is
+path.py's."""
 import json
 import os
 import resource
@@ -13,109 +10,18 @@ import subprocess
 import tempfile
 
 from measure import SYSTEM_PATH, Figure, rotate
-from rows import contender, kit, load
+from rows import contender, kit, load, path
 
 NAMES = ("outbound", "outbound-udp", "connrate", "refused", "dns", "growth")
 MTU = 65520
 # Flows, MTU, target against raw, against the best peer child -> host and host -> child.
 STREAMS = ((1, 1500, ">= 0.70", ">= 20", ">= 10"), (1, MTU, ">= 0.75", ">= 3.5", ">= 2.5"),
            (4, MTU, ">= 0.65", ">= 2", ">= 2"), (8, MTU, ">= 0.65", ">= 2", ">= 2"))
-# Sender, datagrams a system call. The target is the same.
-SENDERS = {"plain sender": 1, "GSO sender": 40}
-DATAGRAM_BITS = 1400 * 8
-STREAM_SECONDS, SETTLE_SECONDS = 1.5, 0.3
-RATE_MS, PROBE_MS, PROBES = 1000, 300, 7
-MAX_LOSS = 0.01
-TRIES, HANGS_SECONDS = 2, 15
 # Each open connection takes two files of the forwarder, which has some of its own.
 MOST_OPEN = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200) // 2)
 OPEN = (10, 1000, MOST_OPEN)
 GROWTH = (("CPU per connection outbound, beside open ones", "us", "load dial"),
           ("CPU per GB outbound, beside open connections", "ms", "iperf3"))
-
-
-def sample(one, measure):
-    """What measure returns, (figure, amount), and the forwarder's CPU seconds per amount."""
-    before = one.cpu()
-    figure, amount = measure()
-    used = one.cpu() - before
-    return figure, used / amount if amount else 0.0
-
-
-def split(samples):
-    """Rounds of (figure, cost) as figures and costs; the raw path, and who moved nothing, has no cost."""
-    figures = {name: [s[0] for s in rounds] for name, rounds in samples.items()}
-    costs = {name: kept for name, rounds in samples.items()
-             if name != "raw" and (kept := [cost for figure, cost in rounds if figure > 0])}
-    return figures, costs
-
-
-def rate(one, subcommand, address, port, workers):
-    """How often a second a subcommand succeeds, and the CPU microseconds of the forwarder each time."""
-    def measure():
-        found = load.run(one, subcommand, address, port, workers, RATE_MS)
-        return (found["done"] / found["seconds"], found["done"]) if found else (0.0, 0)
-
-    figure, cost = sample(one, measure)
-    return figure, cost * 1e6
-
-
-def stream(one, port, flows, reverse):
-    """Gbit/s of iperf3 and the CPU milliseconds of the forwarder for a GB."""
-    words = one.enter(*stream_words(one, port, flows, reverse))
-
-    def measure():
-        for _ in range(TRIES):  # what fails now and then is measured when it works
-            try:
-                out = subprocess.run(words, capture_output=True, text=True, check=False, timeout=HANGS_SECONDS).stdout
-                found = json.loads(out)
-                if "error" not in found:
-                    return (found["end"]["sum_received"]["bits_per_second"] / 1e9,
-                            sum(part["sum"]["bytes"] for part in found["intervals"]))
-                print(f"# {one.name}: {found['error']}", flush=True)
-            except (ValueError, KeyError, subprocess.TimeoutExpired) as e:
-                print(f"# {one.name}: no result of iperf3: {e}", flush=True)
-        return 0.0, 0
-
-    figure, cost = sample(one, measure)
-    return figure, cost * 1e12
-
-
-def stream_words(one, port, flows, reverse):
-    return ["iperf3", "-c", one.address, "-p", str(port), "-t", str(STREAM_SECONDS), "-O", str(SETTLE_SECONDS),
-            "-P", str(flows), "-J", *(["-R"] if reverse else [])]
-
-
-def probe(one, sink, mbits, segments):
-    """One run of the flood at a rate, 0 for none.
-
-    Returns Mbit/s sent, Mbit/s that arrived, and the CPU milliseconds of the forwarder for a GB of it."""
-    sink.ask()
-
-    def measure():
-        sent = load.run(one, "flood", one.address, sink.port, int(mbits), segments, PROBE_MS)
-        datagrams = sink.ask()
-        scale = DATAGRAM_BITS / 1e6 / sent["seconds"] if sent else 0.0
-        return (sent.get("sent", 0) * scale, datagrams * scale), datagrams * DATAGRAM_BITS / 8
-
-    (sent, arrived), cost = sample(one, measure)
-    return sent, arrived, cost * 1e12
-
-
-def lossless(one, sink, segments):
-    """(Gbit/s, CPU milliseconds for a GB) at the highest rate that loses less than MAX_LOSS; (0, 0) if none does."""
-    sent, arrived, cost = probe(one, sink, 0, segments)
-    if arrived > sent * (1 - MAX_LOSS):
-        return arrived / 1e3, cost
-    best, low, high = (0.0, 0.0), arrived / 16, sent
-    for _ in range(PROBES if low > 0 else 0):
-        middle = (low * high) ** 0.5
-        sent, arrived, cost = probe(one, sink, middle, segments)
-        if arrived > sent * (1 - MAX_LOSS):
-            best, low = (arrived / 1e3, cost), middle
-        else:
-            high = middle
-    return best
 
 
 heading = kit.heading
@@ -129,7 +35,7 @@ def run(words, env):
         conf.write("nameserver 127.0.0.1\n")
         conf.flush()
         os.chmod(conf.name, 0o644)
-        server = subprocess.Popen([env[load.PROGRAM], "answer", "53"])
+        server = subprocess.Popen([env[load.PROGRAM], "answer", "127.0.0.1", "53"])
         bind = 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"'
         try:
             return kit.run_as_user(words, env, ("unshare", "--mount", "sh", "-ec", bind, "sh", conf.name))
@@ -159,12 +65,8 @@ class Rows:
 
     def compare(self, name, unit, samples, commands, targets, cost_unit="CPU ms/GB"):
         """Adds the figure of samples; targets: against raw, against the best peer."""
-        figures, costs = split(samples)
-        raw, peer = targets
-        held = [("ours", "raw", raw)]
-        if self.peers:
-            held.append(("ours", tuple(peer_name for peer_name, _, _ in self.peers), peer))
-        self.table.compare(Figure(name, unit, figures, "more", commands, costs, cost_unit), held)
+        path.compare(self.table, Figure(name, unit, {}, "more", commands, {}, cost_unit), samples,
+                     [peer_name for peer_name, _, _ in self.peers], targets)
 
     def outbound(self):
         """TCP, by iperf3; each has a server of its own, which is busy while a run of the other hangs."""
@@ -172,29 +74,29 @@ class Rows:
         servers = {}
         for flows, mtu, raw, out, back in STREAMS:
             if mtu != at:
-                close(everybody, servers)
+                path.close(everybody, servers)
                 everybody, at = self.start(mtu), mtu
                 servers = {name: kit.Server(kit.free_port()) for name in everybody}
             for reverse, peer in ((False, out), (True, back)):
-                samples = rotate({name: lambda one=one: stream(one, servers[one.name].port, flows, reverse)
+                samples = rotate({name: lambda one=one: path.stream(one, servers[one.name].port, flows, reverse)
                                   for name, one in everybody.items()}, self.rounds)
-                commands = {name: f"{one.how}: {' '.join(stream_words(one, servers[name].port, flows, reverse))}"
+                commands = {name: f"{one.how}: {' '.join(path.stream_words(one, servers[name].port, flows, reverse))}"
                             for name, one in everybody.items()}
                 way = "host -> child" if reverse else "child -> host"
                 self.compare(f"outbound TCP {way}, {flows} flow{'s' if flows > 1 else ''}, MTU {mtu}", "Gbit/s",
                              samples, commands, (raw, peer))
-        close(everybody, servers)
+        path.close(everybody, servers)
 
     def outbound_udp(self):
         """Datagrams at a loss below MAX_LOSS."""
         everybody, sink = self.start(MTU), load.Service("sink", "udp")
-        for sender, segments in SENDERS.items():
-            samples = rotate({name: lambda one=one: lossless(one, sink, segments)
+        for sender, segments in path.SENDERS.items():
+            samples = rotate({name: lambda one=one: path.lossless(one, sink, segments)
                               for name, one in everybody.items()}, self.rounds)
             self.compare(f"outbound UDP, 1400-byte datagrams, loss < 1 %, {sender}", "Gbit/s", samples,
-                         {name: f"{one.how}: load flood {one.address} {sink.port} MBITS {segments} {PROBE_MS}"
+                         {name: f"{one.how}: load flood {one.address} {sink.port} MBITS {segments} {path.PROBE_MS}"
                           for name, one in everybody.items()}, ("-", ">= 3"))
-        close(everybody)
+        path.close(everybody)
         sink.close()
 
     def connrate(self):
@@ -225,8 +127,9 @@ class Rows:
 
             def alone(make):
                 one = make()
-                commands[one.name] = f"{one.how}: load {subcommand} {' '.join(map(str, to(one)))} {workers} {RATE_MS}"
-                found = rate(one, subcommand, *to(one), workers)
+                arguments = " ".join(map(str, (*to(one), workers, path.RATE_MS)))
+                commands[one.name] = f"{one.how}: load {subcommand} {arguments}"
+                found = path.rate(one, subcommand, *to(one), workers)
                 one.close()
                 return found
 
@@ -249,14 +152,8 @@ class Rows:
         one = contender.Ours(kit.Instance(self.ours, MTU), MTU)
         held, served, server = load.Service("hold"), load.Service("serve"), kit.Server(kit.free_port())
         opened = load.Open(one, held.port, count)
-        _, connection = rate(one, "dial", one.address, served.port, 1)
-        _, gigabyte = stream(one, server.port, 1, False)
+        _, connection = path.rate(one, "dial", one.address, served.port, 1)
+        _, gigabyte = path.stream(one, server.port, 1, False)
         for thing in (opened, one, held, served, server):
             thing.close()
         return connection, gigabyte
-
-
-def close(*groups):
-    for group in groups:
-        for thing in group.values():
-            thing.close()
