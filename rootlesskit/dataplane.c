@@ -121,35 +121,44 @@ static void run(struct gateway_config *gateway, pid_t parent)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    int keep[] = {gateway->control_fd, gateway->userns_fd, gateway->netns_fd};
+    int keep[] = {gateway->control_fd, gateway->resolvers_fd, gateway->userns_fd,
+                  gateway->netns_fd};
     fd_close_except(keep, sizeof keep / sizeof keep[0]);
     _exit(gateway_run(gateway));
+}
+
+static int fork_it(struct dataplane *plane, struct gateway_config *gateway, struct err *err)
+{
+    pid_t self = getpid();
+    plane->pid = fork();
+    if (plane->pid == 0)
+        run(gateway, self);
+    if (plane->pid < 0) {
+        plane->pid = 0;
+        return err_sys(err, errno, "cannot start the network process");
+    }
+    plane->pidfd = (int)syscall(SYS_pidfd_open, plane->pid, 0);
+    return plane->pidfd < 0 ? err_sys(err, errno, "cannot watch the network process") : 0;
 }
 
 int dataplane_start(struct dataplane *plane, const struct rk_config *config,
                     const struct child *child, struct err *err)
 {
     struct gateway_config gateway = {.userns_fd = child->userns_fd, .netns_fd = child->netns_fd};
+    int control[2] = {-EBADF, -EBADF}, resolvers[2] = {-EBADF, -EBADF};
     fill(&gateway, config);
-    int pair[2];
-    int r = msg_pair(pair, err);
-    if (r < 0)
-        return r;
-    plane->control_fd = pair[0];
-    gateway.control_fd = pair[1];
-
-    pid_t self = getpid();
-    plane->pid = fork();
-    if (plane->pid == 0)
-        run(&gateway, self);
-    int code = errno;
-    fd_close(pair[1]);
-    if (plane->pid < 0) {
-        plane->pid = 0;
-        return err_sys(err, code, "cannot start the network process");
-    }
-    plane->pidfd = (int)syscall(SYS_pidfd_open, plane->pid, 0);
-    return plane->pidfd < 0 ? err_sys(err, errno, "cannot watch the network process") : 0;
+    int r = msg_pair(control, err);
+    if (r >= 0 && gateway.network)
+        r = msg_pair(resolvers, err);
+    plane->control_fd = control[0];
+    plane->resolvers_fd = resolvers[0];
+    gateway.control_fd = control[1];
+    gateway.resolvers_fd = resolvers[1];
+    if (r >= 0)
+        r = fork_it(plane, &gateway, err);
+    fd_close(control[1]);
+    fd_close(resolvers[1]);
+    return r;
 }
 
 int dataplane_wait(struct dataplane *plane, struct err *err)
@@ -197,11 +206,18 @@ int dataplane_port_drained(struct dataplane *plane, uint32_t id, struct err *err
     return call(plane, &request, -1, err);
 }
 
-int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolvers *resolvers,
-                            struct err *err)
+int dataplane_take_question(const struct dataplane *plane)
 {
-    struct gateway_request request = {.op = GATEWAY_RESOLVERS, .resolvers = *resolvers};
-    return call(plane, &request, -1, err);
+    char question;
+    int r = msg_recv(plane->resolvers_fd, &question, sizeof question, NULL, NULL);
+    if (r <= 0)
+        return r < 0 ? r : -EPIPE;
+    return question == GATEWAY_RESOLVERS_QUESTION ? 0 : -EPROTO;
+}
+
+int dataplane_answer(const struct dataplane *plane, const struct gateway_resolvers *resolvers)
+{
+    return msg_send(plane->resolvers_fd, resolvers, sizeof *resolvers, NULL, 0);
 }
 
 static int check_running(const struct dataplane *plane, struct err *err)
@@ -256,6 +272,7 @@ int dataplane_write_totals(struct dataplane *plane, int fd, uint64_t *ret_reside
 void dataplane_stop(struct dataplane *plane)
 {
     plane->control_fd = fd_close(plane->control_fd);
+    plane->resolvers_fd = fd_close(plane->resolvers_fd);
     plane->pidfd = fd_close(plane->pidfd);
     if (plane->pid > 0) {
         (void)kill(plane->pid, SIGKILL);

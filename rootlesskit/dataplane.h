@@ -1,6 +1,6 @@
 /*
- * The parent's side of the data plane process (gateway/gateway.h): start it, send it ports and
- * resolvers, stop it. It serves the gateway network, the builtin port driver, or both.
+ * The parent's side of the data plane process (gateway/gateway.h): start it, send it ports, answer
+ * what it asks, stop it. It serves the gateway network, the builtin port driver, or both.
  */
 #pragma once
 
@@ -19,14 +19,15 @@ struct dataplane {
     pid_t pid; /**< 0 = not running */
     int pidfd;
     int control_fd;
-    bool ipv6; /**< the gateway network has it */
+    int resolvers_fd; /**< with the network: readable when it asks for the host's resolvers */
+    bool ipv6;        /**< the gateway network has it */
     const char
         *source_ip; /**< rules by which services see clients' addresses: none, nft, iptables */
 };
 
-#define DATAPLANE_UNSET                                            \
-    {                                                              \
-        .pidfd = -EBADF, .control_fd = -EBADF, .source_ip = "none" \
+#define DATAPLANE_UNSET                                                                     \
+    {                                                                                       \
+        .pidfd = -EBADF, .control_fd = -EBADF, .resolvers_fd = -EBADF, .source_ip = "none", \
     }
 
 /** Forks it for the namespaces of @p child; dataplane_wait() is due before anything else. */
@@ -45,8 +46,11 @@ int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err)
 int dataplane_drain_port(struct dataplane *plane, uint32_t id, uint32_t seconds, struct err *err);
 /** @return 0 when they have; -EINPROGRESS before */
 int dataplane_port_drained(struct dataplane *plane, uint32_t id, struct err *err);
-int dataplane_set_resolvers(struct dataplane *plane, const struct gateway_resolvers *resolvers,
-                            struct err *err);
+/** Takes the question that resolvers_fd has; dataplane_answer() is due. @return 0 or -errno: there
+ *  will be no other one */
+int dataplane_take_question(const struct dataplane *plane);
+/** @return 0 or -errno */
+int dataplane_answer(const struct dataplane *plane, const struct gateway_resolvers *resolvers);
 /** Has it write its flows to @p fd (borrowed), a memory file: a struct stats_record each
  *  (gateway/stats.h). @return 0; -ENOTSUP when there is no data plane; -errno */
 int dataplane_write_flows(struct dataplane *plane, int fd, struct err *err);

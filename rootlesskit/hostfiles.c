@@ -8,7 +8,6 @@
 #include "lib/base/err.h"
 #include "lib/base/file.h"
 #include "lib/base/str.h"
-#include "rootlesskit/dataplane.h"
 #include "rootlesskit/resolv.h"
 
 #define HOSTS_MAX (1 << 20)
@@ -49,15 +48,4 @@ int hostfiles_write(int state_fd, const char (*dns)[INET6_ADDRSTRLEN], size_t n_
 {
     int r = write_resolv(state_fd, dns, n_dns, err);
     return r < 0 ? r : write_hosts(state_fd, err);
-}
-
-int hostfiles_send_resolvers(struct dataplane *plane, struct err *err)
-{
-    char text[RESOLV_TEXT_MAX];
-    struct gateway_resolvers resolvers;
-    int r = resolv_read(text, sizeof text, err);
-    if (r < 0)
-        return r;
-    resolv_parse(text, &resolvers);
-    return dataplane_set_resolvers(plane, &resolvers, err);
 }

@@ -40,8 +40,10 @@ struct parent {
     struct rk_config *config;
     struct statedir state;
     struct loop loop;
-    struct loop_source signals, child_end, link, plane, helper, resolv;
-    int signal_fd, resolv_fd;
+    struct loop_source signals, child_end, link, plane, helper, questions;
+    int signal_fd;
+    struct gateway_resolvers resolvers; /**< the host's, when they could be read last */
+    bool resolvers_lost;                /**< they cannot be read, and that was told */
     struct maps maps;
     struct child child;
     struct uplink uplink;
@@ -280,14 +282,21 @@ static void on_helper(struct loop_source *source, uint32_t events)
     helper_ended(parent, source, parent->config->net);
 }
 
-static void on_resolv(struct loop_source *source, uint32_t events)
+/* The network process asks at a query: a file that cannot be read is told once. */
+static void on_question(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct parent *parent = loop_owner(source, struct parent, resolv);
+    struct parent *parent = loop_owner(source, struct parent, questions);
     struct err err = {0};
-    resolv_drain(source->fd);
-    if (uplink_refresh_resolvers(&parent->uplink, parent->config, &err) < 0)
-        cli_warning("%s", err.msg);
+    if (dataplane_take_question(&parent->uplink.dataplane) < 0) {
+        loop_del(&parent->loop, source); /* its end, which on_plane() hears of */
+        return;
+    }
+    bool lost = resolv_look(&parent->resolvers, &err) < 0;
+    if (lost && !parent->resolvers_lost)
+        cli_warning("the host's DNS servers of before stay in use: %s", err.msg);
+    parent->resolvers_lost = lost;
+    (void)dataplane_answer(&parent->uplink.dataplane, &parent->resolvers);
 }
 
 /* fd < 0: that part is not there. */
@@ -300,8 +309,6 @@ static int watch(struct parent *parent, struct loop_source *source, int fd, loop
 
 static int watch_all(struct parent *parent, struct err *err)
 {
-    if (parent->config->net_kind == NET_GATEWAY)
-        parent->resolv_fd = resolv_watch(err);
     int r = watch(parent, &parent->signals, parent->signal_fd, on_signal, err);
     if (r >= 0)
         r = watch(parent, &parent->link, parent->child.link_fd, on_link, err);
@@ -312,7 +319,8 @@ static int watch_all(struct parent *parent, struct err *err)
     if (r >= 0)
         r = watch(parent, &parent->helper, parent->uplink.network.helper_pidfd, on_helper, err);
     if (r >= 0)
-        r = watch(parent, &parent->resolv, parent->resolv_fd, on_resolv, err);
+        r = watch(parent, &parent->questions, parent->uplink.dataplane.resolvers_fd, on_question,
+                  err);
     return r;
 }
 
@@ -327,7 +335,6 @@ static void take_down(struct parent *parent)
     ports_free(&parent->ports);
     statedir_remove(&parent->state);
     parent->signal_fd = fd_close(parent->signal_fd);
-    parent->resolv_fd = fd_close(parent->resolv_fd);
     loop_fini(&parent->loop);
 }
 
@@ -349,7 +356,6 @@ int parent_run(struct rk_config *config)
         .config = config,
         .state = STATEDIR_UNSET,
         .signal_fd = -EBADF,
-        .resolv_fd = -EBADF,
         .child = CHILD_UNSET,
         .uplink = UPLINK_UNSET,
         .endpoint = ENDPOINT_UNSET,

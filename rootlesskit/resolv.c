@@ -3,13 +3,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "lib/base/cursor.h"
 #include "lib/base/err.h"
@@ -19,7 +16,6 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define DNS_PORT 53
 #define TIMEOUT_MAX 30 /* RES_MAXRETRANS of resolv.conf(5) */
-#define LINKS_MAX 8
 
 /* An interface's name or number; one that is not there fails when it is used. */
 static uint32_t scope_of(const char *zone)
@@ -142,54 +138,11 @@ int resolv_read(char *ret, size_t size, struct err *err)
     return n == -ENOENT || n >= 0 ? 0 : n;
 }
 
-/* Directories, not files: a resolver's manager replaces the file by renaming a new one over it. */
-static void watch_directory_of(int fd, const char *path)
+int resolv_look(struct gateway_resolvers *resolvers, struct err *err)
 {
-    char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    if (slash && str_format(dir, sizeof dir, "%.*s", (int)(slash - path) + 1, path) > 0)
-        (void)inotify_add_watch(fd, dir,
-                                IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR);
-}
-
-/* Replaces a link's path by where it leads, which need not be there. @return false when it is none
- */
-static bool follow_link(char path[PATH_MAX])
-{
-    char target[PATH_MAX], joined[PATH_MAX];
-    ssize_t len = readlink(path, target, sizeof target - 1);
-    if (len <= 0)
-        return false;
-    target[len] = '\0';
-    int dir = target[0] == '/' ? 0 : (int)(strrchr(path, '/') - path) + 1;
-    return str_format(joined, sizeof joined, "%.*s%s", dir, path, target) > 0 &&
-           str_copy(path, PATH_MAX, joined) == 0;
-}
-
-/* A directory that is watched already is not watched twice. */
-static void watch_all(int fd)
-{
-    char path[PATH_MAX] = RESOLV_CONF;
-    for (int i = 0; i < LINKS_MAX; i++) {
-        watch_directory_of(fd, path);
-        if (!follow_link(path))
-            return;
-    }
-}
-
-int resolv_watch(struct err *err)
-{
-    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (fd < 0)
-        return err_sys(err, errno, "cannot watch " RESOLV_CONF);
-    watch_all(fd);
-    return fd;
-}
-
-void resolv_drain(int watch_fd)
-{
-    char events[4096];
-    while (read(watch_fd, events, sizeof events) > 0)
-        ;
-    watch_all(watch_fd);
+    char text[RESOLV_TEXT_MAX];
+    int r = resolv_read(text, sizeof text, err);
+    if (r >= 0)
+        resolv_parse(text, resolvers);
+    return r;
 }

@@ -25,10 +25,5 @@ int resolv_for_child(const char *host_text, const char (*dns)[INET6_ADDRSTRLEN],
                      char *ret, size_t size);
 /** Reads /etc/resolv.conf; a missing file reads as empty, as for libc. @return 0 or -errno */
 int resolv_read(char *ret, size_t size, struct err *err);
-/**
- * Watches the file: an inotify fd that becomes readable when it, a link on the way to it, or the
- * file at the end of the links may have changed. @return fd or -errno
- */
-int resolv_watch(struct err *err);
-/** Empties the watch's queue, and follows the links where they lead now. */
-void resolv_drain(int watch_fd);
+/** The host's servers now; untouched when the file cannot be read. @return 0 or -errno */
+int resolv_look(struct gateway_resolvers *resolvers, struct err *err);

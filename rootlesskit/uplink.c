@@ -107,16 +107,8 @@ int uplink_finish(struct uplink *uplink, struct rk_config *config, const struct 
                  : start_driver(uplink, config, child, state, err);
     if (r < 0)
         return err_wrap(err, r, "failed to setup network %s", open ? "auto" : config->net);
-    r = uplink_refresh_resolvers(uplink, config, err);
     const struct network_info *info = &uplink->network.info;
-    if (r >= 0 && options_has_names(config))
-        r = hostfiles_write(state->fd, info->dns, info->n_dns, err);
-    return r;
-}
-
-int uplink_refresh_resolvers(struct uplink *uplink, const struct rk_config *config, struct err *err)
-{
-    return config->net_kind == NET_GATEWAY ? hostfiles_send_resolvers(&uplink->dataplane, err) : 0;
+    return options_has_names(config) ? hostfiles_write(state->fd, info->dns, info->n_dns, err) : 0;
 }
 
 void uplink_stop(struct uplink *uplink)

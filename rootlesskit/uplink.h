@@ -32,7 +32,4 @@ int uplink_begin(struct uplink *uplink, struct rk_config *config, const struct c
  */
 int uplink_finish(struct uplink *uplink, struct rk_config *config, const struct child *child,
                   const struct statedir *state, struct err *err);
-/** The gateway relays to the host's resolvers: sends them as they are now. */
-int uplink_refresh_resolvers(struct uplink *uplink, const struct rk_config *config,
-                             struct err *err);
 void uplink_stop(struct uplink *uplink);

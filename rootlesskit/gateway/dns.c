@@ -36,8 +36,8 @@ struct dns_query {
     struct loop_source source;
     struct loop_grave grave;
     struct dns_front *front;
-    struct dns_query *next_free;
-    int fd; /**< connected to the resolver that is asked; < 0: unused */
+    struct dns_query *next; /**< of the free ones, or of those that wait */
+    int fd;                 /**< connected to the resolver that is asked; < 0: unused */
     struct sockaddr_storage client;
     struct turn turn;
     uint16_t len;
@@ -48,9 +48,9 @@ struct dns_call {
     struct loop_source source;
     struct loop_grave grave;
     struct dns *dns;
-    struct dns_call *next_free;
-    int client_fd; /**< < 0: unused */
-    int fd;        /**< connecting to ... */
+    struct dns_call *next; /**< likewise */
+    int client_fd;         /**< < 0: unused */
+    int fd;                /**< connecting to ... */
     struct sockaddr_storage to;
     struct turn turn;
 };
@@ -64,7 +64,7 @@ static struct turn first_turn(void)
  * when all were asked */
 static const struct sockaddr_storage *take_turn(const struct dns *dns, struct turn *turn)
 {
-    const struct gateway_resolvers *resolvers = &dns->resolvers;
+    const struct gateway_resolvers *resolvers = &dns->resolvers.list;
     uint32_t timeout_s = resolvers->timeout_s > 0 ? resolvers->timeout_s : DEFAULT_TIMEOUT_S;
     if (turn->tried >= resolvers->n)
         return NULL;
@@ -76,7 +76,7 @@ static const struct sockaddr_storage *take_turn(const struct dns *dns, struct tu
 
 static bool is_last(const struct dns *dns, const struct turn *turn)
 {
-    return turn->tried >= dns->resolvers.n;
+    return turn->tried >= dns->resolvers.list.n;
 }
 
 static struct dns_query *alloc_query(struct dns_front *front)
@@ -84,13 +84,14 @@ static struct dns_query *alloc_query(struct dns_front *front)
     struct dns *dns = front->dns;
     struct dns_query *query = dns->free_query;
     if (query)
-        dns->free_query = query->next_free;
+        dns->free_query = query->next;
     else if (dns->n_queries < DNS_QUERIES)
         query = &dns->queries[dns->n_queries++];
     else
         return NULL;
     query->front = front;
     query->fd = -EBADF;
+    query->turn = first_turn();
     return query;
 }
 
@@ -98,7 +99,7 @@ static void give_query_back(struct loop_grave *grave)
 {
     struct dns_query *query = loop_owner(grave, struct dns_query, grave);
     struct dns *dns = query->front->dns;
-    query->next_free = dns->free_query;
+    query->next = dns->free_query;
     dns->free_query = query;
 }
 
@@ -180,13 +181,16 @@ static void on_answer(struct loop_source *source, uint32_t events)
 static void begin_query(struct dns_query *query)
 {
     struct dns *dns = query->front->dns;
-    query->turn = first_turn();
     dns->worker->stats.counters.dns_queries++;
     worker_timer_start(dns->worker, &dns->timer);
-    if (query->front->refused)
+    if (query->front->refused) {
         reply_failure(query, RCODE_REFUSED);
-    else
+    } else if (resolvers_look(&dns->resolvers)) {
         ask_next(query);
+    } else {
+        query->next = dns->waiting_query;
+        dns->waiting_query = query;
+    }
 }
 
 static void on_query(struct loop_source *source, uint32_t events)
@@ -220,7 +224,7 @@ static struct dns_call *alloc_call(struct dns *dns)
 {
     struct dns_call *call = dns->free_call;
     if (call)
-        dns->free_call = call->next_free;
+        dns->free_call = call->next;
     else if (dns->n_calls < DNS_CALLS)
         call = &dns->calls[dns->n_calls++];
     else
@@ -232,7 +236,7 @@ static struct dns_call *alloc_call(struct dns *dns)
 static void give_call_back(struct loop_grave *grave)
 {
     struct dns_call *call = loop_owner(grave, struct dns_call, grave);
-    call->next_free = call->dns->free_call;
+    call->next = call->dns->free_call;
     call->dns->free_call = call;
 }
 
@@ -296,12 +300,18 @@ static void on_connection(struct listener *listener, int take_sock,
     }
     call->client_fd = take_sock;
     worker_timer_start(dns->worker, &dns->timer);
-    call_next(call);
+    if (resolvers_look(&dns->resolvers)) {
+        call_next(call);
+        return;
+    }
+    call->turn.deadline = INT64_MAX;
+    call->next = dns->waiting_call;
+    dns->waiting_call = call;
 }
 
 static bool tick_queries(struct dns *dns, int64_t now_ms)
 {
-    bool waiting = false;
+    bool waiting = dns->waiting_query;
     for (uint32_t i = 0; i < dns->n_queries; i++) {
         struct dns_query *query = &dns->queries[i];
         if (query->fd >= 0 && query->turn.deadline <= now_ms)
@@ -323,11 +333,9 @@ static bool tick_calls(struct dns *dns, int64_t now_ms)
     return waiting;
 }
 
-static void use(struct dns *dns, const struct gateway_resolvers *resolvers)
+static void on_changed(struct resolvers *resolvers)
 {
-    if (memcmp(&dns->resolvers, resolvers, sizeof *resolvers) == 0)
-        return;
-    dns->resolvers = *resolvers;
+    struct dns *dns = loop_owner(resolvers, struct dns, resolvers);
     for (uint32_t i = 0; i < dns->n_queries; i++) {
         if (dns->queries[i].fd < 0)
             continue;
@@ -336,37 +344,41 @@ static void use(struct dns *dns, const struct gateway_resolvers *resolvers)
     }
 }
 
-static void use_this_host(struct dns *dns)
+static void on_ready(struct resolvers *resolvers)
 {
-    struct gateway_resolvers loopback = {.n = 1, .timeout_s = dns->resolvers.timeout_s};
-    struct sockaddr_in v4 = {.sin_family = AF_INET,
-                             .sin_port = htons(DNS_PORT),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    memcpy(&loopback.addresses[0], &v4, sizeof v4);
-    use(dns, &loopback);
+    struct dns *dns = loop_owner(resolvers, struct dns, resolvers);
+    struct dns_query *query;
+    struct dns_call *call;
+    while ((query = dns->waiting_query)) {
+        dns->waiting_query = query->next;
+        ask_next(query);
+    }
+    while ((call = dns->waiting_call)) {
+        dns->waiting_call = call->next;
+        call_next(call);
+    }
 }
 
+/* Those who wait for a server may wait for one that the host has no more. */
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct dns *dns = loop_owner(timer, struct dns, timer);
-    if (dns->emptied && dns->emptied + DNS_EMPTY_MS <= now_ms) {
-        dns->emptied = 0;
-        use_this_host(dns);
-    }
     bool waiting = tick_queries(dns, now_ms);
     waiting |= tick_calls(dns, now_ms);
-    if (!waiting && !dns->emptied)
+    if (waiting)
+        (void)resolvers_look(&dns->resolvers);
+    else
         worker_timer_stop(timer);
 }
 
-int dns_init(struct dns *dns, struct worker *worker, struct err *err)
+int dns_init(struct dns *dns, struct worker *worker, int resolvers_fd, struct err *err)
 {
     *dns = (struct dns){.worker = worker, .timer.fn = on_tick};
     dns->queries = table_reserve(DNS_QUERIES * sizeof *dns->queries);
     dns->calls = table_reserve(DNS_CALLS * sizeof *dns->calls);
     if (!dns->queries || !dns->calls)
         return err_set(err, ENOMEM, "no memory for DNS queries");
-    return 0;
+    return resolvers_init(&dns->resolvers, worker, resolvers_fd, on_changed, on_ready, err);
 }
 
 int dns_serve(struct dns *dns, struct dns_front *front, int udp_fd, int tcp_fd, bool refused,
@@ -380,17 +392,4 @@ int dns_serve(struct dns *dns, struct dns_front *front, int udp_fd, int tcp_fd, 
     if (r >= 0)
         r = listener_start(&front->tcp, dns->worker, tcp_fd, on_connection);
     return r < 0 ? err_sys(err, -r, "cannot watch the DNS sockets") : 0;
-}
-
-void dns_set_resolvers(struct dns *dns, const struct gateway_resolvers *resolvers)
-{
-    dns->emptied = 0;
-    if (resolvers->n > 0 && resolvers->n <= GATEWAY_RESOLVERS_MAX) {
-        use(dns, resolvers);
-        return;
-    }
-    dns->emptied = clock_ms();
-    if (dns->resolvers.n == 0)
-        use_this_host(dns);
-    worker_timer_start(dns->worker, &dns->timer);
 }

@@ -1,7 +1,7 @@
 /*
  * The DNS server of the gateway namespace: relays to the host's resolvers as they are now. A query
  * over UDP is passed on as it is, from a socket (and so a random port) of its own; a connection is
- * joined with one to a resolver.
+ * joined with one to a resolver. Queries under way are asked again when the resolvers change.
  *
  * Resolvers are asked in the order of the host's resolv.conf, each query anew, as libc does it: the
  * next one when one refuses, fails (SERVFAIL, NOTIMP, REFUSED) or does not answer in its share of
@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 
 #include "lib/base/loop.h"
-#include "rootlesskit/gateway/gateway.h"
 #include "rootlesskit/gateway/listener.h"
+#include "rootlesskit/gateway/resolvers.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
@@ -28,8 +28,6 @@ struct err;
 #define DNS_CALLS 256
 /** A query over UDP: one question and EDNS fits easily; longer ones go by TCP. */
 #define DNS_QUERY_MAX 1232
-/** Who rewrites resolv.conf in place leaves it empty for a moment: resolvers are kept so long. */
-#define DNS_EMPTY_MS 1000
 
 struct dns;
 struct dns_query;
@@ -47,17 +45,19 @@ struct dns {
     struct worker *worker;
     struct dns_front v4, v6;
     struct worker_timer timer;
-    struct gateway_resolvers resolvers;
-    int64_t emptied;           /**< when the list became empty; 0: it is not */
+    struct resolvers resolvers;
     struct dns_query *queries; /**< DNS_QUERIES, touched only when used */
     struct dns_query *free_query;
-    uint32_t n_queries;     /**< ever used: [0, n_queries) */
-    struct dns_call *calls; /**< DNS_CALLS, likewise */
+    struct dns_query *waiting_query; /**< for a look at the host's resolvers */
+    uint32_t n_queries;              /**< ever used: [0, n_queries) */
+    struct dns_call *calls;          /**< DNS_CALLS, likewise */
     struct dns_call *free_call;
+    struct dns_call *waiting_call;
     uint32_t n_calls;
 };
 
-int dns_init(struct dns *dns, struct worker *worker, struct err *err);
+/** @param resolvers_fd  resolvers_init()'s */
+int dns_init(struct dns *dns, struct worker *worker, int resolvers_fd, struct err *err);
 /**
  * Begins to serve at one of the addresses, on two sockets that stay the caller's.
  * @param front    &dns->v4 or &dns->v6
@@ -65,6 +65,3 @@ int dns_init(struct dns *dns, struct worker *worker, struct err *err);
  */
 int dns_serve(struct dns *dns, struct dns_front *front, int udp_fd, int tcp_fd, bool refused,
               struct err *err);
-/** What is asked from now on; queries under way are asked again. Without one it is 127.0.0.1 then,
- *  as for libc (resolv.conf(5)). */
-void dns_set_resolvers(struct dns *dns, const struct gateway_resolvers *resolvers);

@@ -248,11 +248,6 @@ static void on_request(struct loop_source *source, uint32_t events)
         ask_ports(gateway, &request, first);
         fd_close(first);
         return;
-    case GATEWAY_RESOLVERS:
-        fd_close(first);
-        dns_set_resolvers(&gateway->dns, &request.resolvers);
-        answer(gateway, request.op, request.id, 0, "");
-        return;
     case GATEWAY_FLOWS:
         write_flows(gateway, &request, first);
         fd_close(first);
@@ -273,7 +268,7 @@ static int serve_dns(struct gateway *gateway, struct err *err)
     const struct policy *policy = &gateway->policy;
     const struct place_sockets *v4 = &gateway->place.v4, *v6 = &gateway->place.v6;
     struct dns *dns = &gateway->dns;
-    int r = dns_init(dns, &gateway->worker, err);
+    int r = dns_init(dns, &gateway->worker, gateway->config->resolvers_fd, err);
     if (r >= 0)
         r = dns_serve(dns, &dns->v4, v4->dns_udp_fd, v4->dns_tcp_fd,
                       !policy_dns(policy, &policy->v4.dns), err);

@@ -38,7 +38,8 @@ struct gateway_config {
     char ifname[IF_NAMESIZE];           /**< of the child's end: tap0 */
     int userns_fd;                      /**< the child's user namespace (nsfs fd) */
     int netns_fd;                       /**< C */
-    int control_fd; /**< SOCK_SEQPACKET to the parent: gateway_request / gateway_reply */
+    int control_fd;   /**< SOCK_SEQPACKET to the parent: gateway_request / gateway_reply */
+    int resolvers_fd; /**< another one, with the network: gateway_resolvers */
 };
 
 /* Messages, one struct each (lib/base/msg.h). Every request gets exactly one reply with its op and
@@ -53,13 +54,16 @@ enum gateway_op {
     GATEWAY_SERVICES,     /**< a memory file beside: gets a struct services_record a port */
     GATEWAY_FLOWS,        /**< a memory file beside: gets a struct stats_record (stats.h) a flow */
     GATEWAY_TOTALS,       /**< a memory file beside: gets one struct stats_totals */
-    GATEWAY_RESOLVERS,    /**< the host's DNS servers as they are now; may be none */
 };
 
 #define GATEWAY_RESOLVERS_MAX 3 /* MAXNS of resolv.conf(5) */
 
-/** The host's DNS servers in the order to ask them in. Whole structs are compared: unused parts are
- *  zero. */
+/* On a pair of its own the gateway asks, one byte, one question at a time, and the parent answers:
+ * it may be waiting for a reply on the other one. */
+#define GATEWAY_RESOLVERS_QUESTION '?'
+
+/** The host's DNS servers as they are now, in the order to ask them in; may be none. Whole structs
+ *  are compared: unused parts are zero. */
 struct gateway_resolvers {
     uint32_t n;
     uint32_t timeout_s; /**< how long libc waits for one (options timeout); 0: nothing is said */
@@ -70,7 +74,6 @@ struct gateway_request {
     uint32_t op;
     uint32_t id;                    /**< PORT_*: the port's id */
     struct sockaddr_storage target; /**< PORT_ADD: IPv4 or IPv6 address and port in C */
-    struct gateway_resolvers resolvers;
     uint32_t drain_s;  /**< PORT_DRAIN: how long its connections have to end by themselves */
     uint32_t fd_bound; /**< TOTALS: no fd of ours is as high; 0 = not known */
 };
