@@ -132,6 +132,15 @@ static void read_control(struct msghdr *msg, struct burst_piece *piece)
         piece->segment = 0;
 }
 
+bool burst_is_waiting(int fd)
+{
+    uint8_t any;
+    ssize_t n = recv(fd, &any, sizeof any, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && errno != EAGAIN)
+        n = recv(fd, &any, sizeof any, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0;
+}
+
 int burst_receive(struct burst *burst, int fd)
 {
     for (unsigned i = 0; i < BURST_MAX; i++) {

@@ -64,6 +64,8 @@ void burst_prepare(int fd);
 /** Has a socket tell what stands in each datagram's IP header: local, local_port (of one that
  * tproxy led there), hops, fragmented. */
 void burst_want_heads(int fd, int family);
+/** @return whether a datagram waits there; an error the socket had is passed over */
+bool burst_is_waiting(int fd);
 /** Receives without waiting. @return pieces, or -errno: -EAGAIN, or an error the socket had */
 int burst_receive(struct burst *burst, int fd);
 /** Piece @p i of the last burst_receive(); valid until the next. */

@@ -16,6 +16,8 @@
 #include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
+/* Passed over in the search for one to end: a turn of the event loop later, all are idle again. */
+#define BUSY_MAX 64
 #define MAPPING_BUCKETS 8192
 #define PAIR_BUCKETS 16384
 
@@ -59,6 +61,14 @@ static bool out_of_fds(int r)
     return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
 }
 
+static bool pair_is_busy(struct mappings *all, struct pair *pair, int64_t now_ms)
+{
+    bool busy = burst_is_waiting(pair->fd);
+    if (busy)
+        pair_use(all, pair, false, now_ms);
+    return busy;
+}
+
 /* --- mappings */
 
 struct mapping *mapping_find(const struct mappings *all, const struct in6_addr *child,
@@ -96,10 +106,36 @@ static int open_host(int family)
     return take_fd(&fd);
 }
 
-static struct mapping *alloc_mapping(struct mappings *all)
+/* What waits on a socket is lost with it, and is used from then on: a port of the child's that was
+ * idle may have a new user. */
+static bool is_busy(struct mappings *all, struct mapping *mapping, int64_t now_ms)
+{
+    struct pair *next;
+    bool busy = burst_is_waiting(mapping->fd);
+    if (busy)
+        recent_touch(&all->by_use, &mapping->recent, now_ms);
+    for (struct pair *pair = mapping->pairs; pair && !busy; pair = next) {
+        next = pair->sibling;
+        busy = pair_is_busy(all, pair, now_ms);
+    }
+    return busy;
+}
+
+/* Ends the one used longest ago. */
+static void make_room(struct mappings *all, int64_t now_ms)
+{
+    struct mapping *oldest;
+    unsigned tries = 0;
+    do
+        oldest = recent_owner(all->by_use.oldest, struct mapping, recent);
+    while (tries++ < BUSY_MAX && is_busy(all, oldest, now_ms));
+    mapping_release(all, oldest);
+}
+
+static struct mapping *alloc_mapping(struct mappings *all, int64_t now_ms)
 {
     if (!all->free_mappings && all->used_mappings == all->max_mappings)
-        mapping_release(all, recent_owner(all->by_use.oldest, struct mapping, recent));
+        make_room(all, now_ms);
     struct mapping *mapping = all->free_mappings;
     if (!mapping)
         return &all->mappings[all->used_mappings++];
@@ -112,12 +148,12 @@ int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t po
 {
     int fd = open_host(address_family(child));
     if (out_of_fds(fd) && all->by_use.oldest) {
-        mapping_release(all, recent_owner(all->by_use.oldest, struct mapping, recent));
+        make_room(all, now_ms);
         fd = open_host(address_family(child));
     }
     if (fd < 0)
         return fd;
-    struct mapping *mapping = alloc_mapping(all);
+    struct mapping *mapping = alloc_mapping(all, now_ms);
     int r = loop_add(all->loop, &mapping->source, fd, EPOLLIN, all->on_host);
     if (r < 0) {
         fd_close(fd);
@@ -198,10 +234,23 @@ static int open_child(struct mappings *all, const struct mapping *mapping,
     return r < 0 ? r : take_fd(&fd);
 }
 
-static struct pair *alloc_pair(struct mappings *all)
+/* Ends the one used longest ago, if there is one. */
+static bool make_room_for_pair(struct mappings *all, int64_t now_ms)
+{
+    struct pair *least;
+    unsigned tries = 0;
+    do
+        least = least_used(all);
+    while (least && tries++ < BUSY_MAX && pair_is_busy(all, least, now_ms));
+    if (least)
+        pair_release(all, least);
+    return least != NULL;
+}
+
+static struct pair *alloc_pair(struct mappings *all, int64_t now_ms)
 {
     if (!all->free_pairs && all->used_pairs == all->max_pairs)
-        pair_release(all, least_used(all));
+        (void)make_room_for_pair(all, now_ms);
     struct pair *pair = all->free_pairs;
     if (!pair)
         return &all->pairs[all->used_pairs++];
@@ -236,14 +285,11 @@ int pair_make(struct mappings *all, struct mapping *mapping, const struct in6_ad
               uint16_t port, const struct in6_addr *host, int64_t now_ms, struct pair **ret)
 {
     int fd = open_child(all, mapping, remote, port);
-    struct pair *least = least_used(all);
-    if (out_of_fds(fd) && least) {
-        pair_release(all, least);
+    if (out_of_fds(fd) && make_room_for_pair(all, now_ms))
         fd = open_child(all, mapping, remote, port);
-    }
     if (fd < 0)
         return fd;
-    struct pair *pair = alloc_pair(all);
+    struct pair *pair = alloc_pair(all, now_ms);
     *pair = (struct pair){.remote = *remote, .port = port, .fd = fd};
     pair->host = burst_address_of(host, port);
     int r = loop_add(all->loop, &pair->source, fd, EPOLLIN, all->on_child);
@@ -335,8 +381,11 @@ void mappings_put(const struct mappings *all, struct stats_sink *sink)
 static void expire_pairs(struct mappings *all, struct recent *list, int64_t idle_ms, int64_t now_ms)
 {
     struct recent_link *link;
-    while ((link = recent_idle(list, idle_ms, now_ms)))
-        pair_release(all, recent_owner(link, struct pair, recent));
+    while ((link = recent_idle(list, idle_ms, now_ms))) {
+        struct pair *pair = recent_owner(link, struct pair, recent);
+        if (!pair_is_busy(all, pair, now_ms))
+            pair_release(all, pair);
+    }
 }
 
 bool mappings_expire(struct mappings *all, int64_t now_ms)
@@ -344,7 +393,10 @@ bool mappings_expire(struct mappings *all, int64_t now_ms)
     struct recent_link *link;
     expire_pairs(all, &all->unanswered, PAIR_UNANSWERED_MS, now_ms);
     expire_pairs(all, &all->answered, PAIR_IDLE_MS, now_ms);
-    while ((link = recent_idle(&all->by_use, MAPPING_IDLE_MS, now_ms)))
-        mapping_release(all, recent_owner(link, struct mapping, recent));
+    while ((link = recent_idle(&all->by_use, MAPPING_IDLE_MS, now_ms))) {
+        struct mapping *mapping = recent_owner(link, struct mapping, recent);
+        if (!is_busy(all, mapping, now_ms))
+            mapping_release(all, mapping);
+    }
     return all->by_use.oldest != NULL;
 }

@@ -5,7 +5,8 @@
  * and is connected to the child's.
  *
  * Both tables are bounded; what was used longest ago makes room for what is new, in a full table
- * and for want of fds. Nothing is allocated after mappings_init().
+ * and for want of fds, but not while a datagram waits on its socket. Nothing is allocated after
+ * mappings_init().
  */
 #pragma once
 

@@ -151,6 +151,51 @@ START_TEST(the_pair_used_longest_ago_makes_room)
 }
 END_TEST
 
+/* As the child does, from the port of a mapping: to the socket that bears the remote's address. */
+static void say(uint16_t from, uint16_t to)
+{
+    struct sockaddr_in local = {
+        .sin_family = AF_INET, .sin_port = htons(from), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in remote = local;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    remote.sin_addr.s_addr = htonl(remote_v4);
+    remote.sin_port = htons(to);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&local, sizeof local), 0);
+    ck_assert_int_eq(sendto(fd, "", 0, 0, (const struct sockaddr *)&remote, sizeof remote), 0);
+    close(fd);
+}
+
+/* A port that was idle has a new user, whose first datagram nobody has read yet. */
+START_TEST(who_has_something_to_read_does_not_make_room)
+{
+    for (uint16_t i = 0; i < MAPPINGS; i++)
+        pair_use(&all, add(make((uint16_t)(1001 + i), i), 6001, i), true, i);
+    say(1001, 6001);
+    make(2000, 10);
+    ck_assert_ptr_nonnull(find(1001));
+    ck_assert_ptr_null(find(1002));
+    for (uint16_t i = 0; all.used_pairs < PAIRS || all.free_pairs; i++)
+        add(find(2000), (uint16_t)(7001 + i), 11);
+    say(1003, 6001);
+    add(find(2000), 8000, 12);
+    ck_assert_ptr_nonnull(find_pair(find(1003), 6001));
+    ck_assert_ptr_null(find_pair(find(1004), 6001));
+}
+END_TEST
+
+START_TEST(who_has_something_to_read_does_not_expire)
+{
+    struct mapping *mapping = make(1001, 0);
+    pair_use(&all, add(mapping, 6001, 0), false, 0);
+    pair_use(&all, add(mapping, 6002, 0), false, 0);
+    say(1001, 6001);
+    ck_assert(mappings_expire(&all, MAPPING_IDLE_MS));
+    ck_assert_ptr_nonnull(find_pair(mapping, 6001));
+    ck_assert_ptr_null(find_pair(mapping, 6002));
+    ck_assert(burst_is_waiting(find_pair(mapping, 6001)->fd));
+}
+END_TEST
+
 START_TEST(what_is_idle_ends)
 {
     struct mapping *mapping = make(1001, 0);
@@ -202,6 +247,8 @@ int main(void)
     tcase_add_test(cases, a_pair_bears_the_remotes_address);
     tcase_add_test(cases, the_mapping_used_longest_ago_makes_room);
     tcase_add_test(cases, the_pair_used_longest_ago_makes_room);
+    tcase_add_test(cases, who_has_something_to_read_does_not_make_room);
+    tcase_add_test(cases, who_has_something_to_read_does_not_expire);
     tcase_add_test(cases, what_is_idle_ends);
     tcase_add_test(cases, the_port_outlives_its_pairs);
     tcase_add_test(cases, without_sockets_there_is_no_pair);
