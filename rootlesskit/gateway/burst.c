@@ -18,10 +18,10 @@
 #define ROOM (4 << 20)   /* what waits for its turn: as much of it as net.core.rmem_max allows */
 #define JOINED_MAX 65507 /* what one IPv4 packet can hold */
 
-/* Of what comes: pktinfo, the original destination, and three numbers. */
+/* Of what comes: pktinfo, the original destination, and four numbers. */
 #define CONTROL_MAX                                                                     \
     (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct sockaddr_in6)) + \
-     3 * CMSG_SPACE(sizeof(int)))
+     4 * CMSG_SPACE(sizeof(int)))
 
 union control {
     struct cmsghdr align;
@@ -46,10 +46,14 @@ struct burst *burst_new(void)
     return table_reserve(sizeof(struct burst));
 }
 
-void burst_prepare(int fd)
+void burst_prepare(int fd, int family)
 {
     const int on = 1, room = ROOM;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    /* IPv6 sockets may take IPv4 too. */
+    (void)setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof on);
+    if (family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof on);
     /* Linux 5.0; each comes by itself before. */
     (void)setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
 }
@@ -93,6 +97,8 @@ static void read_v4(const struct cmsghdr *c, struct burst_piece *piece)
         piece->local_port = ntohs(dest.sin_port);
     } else if (c->cmsg_type == IP_TTL) {
         piece->hops = (uint8_t)number_of(c);
+    } else if (c->cmsg_type == IP_TOS) {
+        piece->tos = *CMSG_DATA(c); /* one byte, unlike the others */
     } else if (c->cmsg_type == IP_RECVFRAGSIZE) {
         piece->fragmented = true;
     }
@@ -111,6 +117,8 @@ static void read_v6(const struct cmsghdr *c, struct burst_piece *piece)
         piece->local_port = ntohs(dest.sin6_port);
     } else if (c->cmsg_type == IPV6_HOPLIMIT) {
         piece->hops = (uint8_t)number_of(c);
+    } else if (c->cmsg_type == IPV6_TCLASS) {
+        piece->tos = (uint8_t)number_of(c);
     } else if (c->cmsg_type == IPV6_RECVFRAGSIZE) {
         piece->fragmented = true;
     }
@@ -162,6 +170,7 @@ int burst_receive(struct burst *burst, int fd)
         piece->data = burst->data[i];
         piece->len = burst->in[i].msg_len;
         piece->segment = 0;
+        piece->tos = 0;
         piece->local = in6addr_any;
         piece->local_port = 0;
         piece->hops = 0;
@@ -171,7 +180,8 @@ int burst_receive(struct burst *burst, int fd)
     return n;
 }
 
-/* How many of the next pieces can go as one: of one size, but the last may be shorter. */
+/* How many of the next pieces can go as one: of one size, but the last may be shorter, and one type
+ * of service. */
 static unsigned span_of(const struct burst *burst, const uint8_t *which, unsigned n)
 {
     const struct burst_piece *first = &burst->pieces[which[0]];
@@ -182,7 +192,8 @@ static unsigned span_of(const struct burst *burst, const uint8_t *which, unsigne
     while (span < n) {
         const struct burst_piece *next = &burst->pieces[which[span]];
         total += next->len;
-        if (next->segment > 0 || next->len == 0 || next->len > first->len || total > JOINED_MAX)
+        if (next->segment > 0 || next->len == 0 || next->len > first->len || total > JOINED_MAX ||
+            next->tos != first->tos)
             break;
         span++;
         if (next->len < first->len)
@@ -213,14 +224,16 @@ static void put_local(struct msghdr *msg, const struct burst_route *route)
     }
 }
 
-static void put_hops(struct msghdr *msg, const struct burst_route *route)
+/* An IPv6 socket's way to IPv4 is IPv4's. @param number  0: the socket's own */
+static void put_number(struct msghdr *msg, const struct burst_route *route, int v4_type,
+                       int v6_type, int number)
 {
-    bool v6 = route->to.any.sa_family == AF_INET6;
-    int hops = route->hops;
-    if (hops > 0)
-        memcpy(add_control(msg, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL,
-                           sizeof hops),
-               &hops, sizeof hops);
+    bool v6 = route->to.any.sa_family == AF_INET6 &&
+              !(route->to_len > 0 && IN6_IS_ADDR_V4MAPPED(&route->to.v6.sin6_addr));
+    if (number > 0)
+        memcpy(
+            add_control(msg, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? v6_type : v4_type, sizeof number),
+            &number, sizeof number);
 }
 
 static unsigned fill(struct burst *burst, struct burst_route *route, const uint8_t *which,
@@ -243,9 +256,10 @@ static unsigned fill(struct burst *burst, struct burst_route *route, const uint8
             .msg_control = &burst->out_control[n_out],
         };
         burst->first[n_out] = i;
-        put_local(msg, route);
-        put_hops(msg, route);
         const struct burst_piece *first = &burst->pieces[which[i]];
+        put_local(msg, route);
+        put_number(msg, route, IP_TTL, IPV6_HOPLIMIT, route->hops);
+        put_number(msg, route, IP_TOS, IPV6_TCLASS, first->tos);
         burst->segment[n_out] = span > 1 ? first->len : first->segment;
         if (burst->segment[n_out] > 0) {
             uint16_t segment = (uint16_t)burst->segment[n_out];

@@ -25,6 +25,7 @@ struct burst_piece {
     unsigned char *data;
     size_t len;
     size_t segment;           /**< several: each is that long, but the last one; 0: one */
+    uint8_t tos;              /**< IPv4's type of service, IPv6's traffic class, with ECN's bits */
     union burst_address from; /**< of the socket's family */
     struct in6_addr local; /**< where it was sent to, IPv4 mapped; zero: the kernel did not say */
     /* What burst_want_heads() asks for: */
@@ -33,12 +34,12 @@ struct burst_piece {
     bool fragmented;     /**< it came in fragments: whoever sent it lets it be cut */
 };
 
-/** Where to send. All zero: where the socket is connected to. */
+/** Where to send. */
 struct burst_route {
-    union burst_address to;
-    socklen_t to_len;
-    struct in6_addr local; /**< the address to send from, as in burst_piece; zero: any */
-    uint8_t hops;          /**< the hop limit; 0: the socket's */
+    union burst_address to; /**< its family is the socket's, also without an address */
+    socklen_t to_len;       /**< 0: where the socket is connected to */
+    struct in6_addr local;  /**< the address to send from, as in burst_piece; zero: any */
+    uint8_t hops;           /**< the hop limit; 0: the socket's */
 };
 
 /** A piece that the kernel did not take. */
@@ -57,10 +58,9 @@ struct burst;
 
 /** A burst for as long as the process lives. @return NULL when there is no memory */
 struct burst *burst_new(void);
-/** Gives a socket room for bursts, and lets the kernel hand over several datagrams as one where it
- * can.
- */
-void burst_prepare(int fd);
+/** Gives a socket room for bursts, has it tell each datagram's type of service, and lets the kernel
+ *  hand over several datagrams as one where it can. */
+void burst_prepare(int fd, int family);
 /** Has a socket tell what stands in each datagram's IP header: local, local_port (of one that
  * tproxy led there), hops, fragmented. */
 void burst_want_heads(int fd, int family);
@@ -71,8 +71,9 @@ int burst_receive(struct burst *burst, int fd);
 /** Piece @p i of the last burst_receive(); valid until the next. */
 const struct burst_piece *burst_piece(const struct burst *burst, unsigned i);
 /**
- * Sends pieces of the last burst_receive() on, without waiting; what the socket has no room for is
- * lost, an error that an earlier datagram left on it is passed over.
+ * Sends pieces of the last burst_receive() on, each with the type of service it came with, without
+ * waiting; what the socket has no room for is lost, an error that an earlier datagram left on it is
+ * passed over.
  * @param which  their @p n numbers, in the order to keep
  * @return how many were refused, for burst_refusal() until the next burst_send()
  */

@@ -194,7 +194,7 @@ static void prepare(int fd, int family)
     else
         (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &never_dont_fragment,
                          sizeof never_dont_fragment);
-    burst_prepare(fd);
+    burst_prepare(fd, family);
 }
 
 static bool out_of_fds(int r)
@@ -314,7 +314,7 @@ static bool become_plain(struct datagram_flow *flow)
 /* Sends on all the pieces of the client of piece i. @return them as bits */
 static uint32_t pass_on(struct datagram_port *port, const struct key *keys, unsigned i, unsigned n)
 {
-    static const struct burst_route connected;
+    const struct burst_route connected = {.to.any.sa_family = port->target.ss_family};
     uint8_t which[BURST_MAX];
     unsigned n_which = 0;
     uint32_t bits = 0;
@@ -410,7 +410,7 @@ int datagram_open(struct datagrams *datagrams, struct datagram_port *port, uint3
     *port = (struct datagram_port){.datagrams = datagrams, .target = *target, .fd = fd, .id = id};
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &port->family, &len) < 0)
         return -errno;
-    burst_prepare(fd);
+    burst_prepare(fd, port->family);
     int r = loop_add(&datagrams->worker->loop, &port->source, fd, EPOLLIN, on_clients);
     if (r >= 0)
         datagrams->services[service_of(port)]++;

@@ -102,7 +102,7 @@ static int open_host(int family)
     if (r < 0)
         return r;
     dial_keep_whole(fd, family, true);
-    burst_prepare(fd);
+    burst_prepare(fd, family);
     return take_fd(&fd);
 }
 

@@ -61,7 +61,7 @@ static int receive_from(const struct in6_addr *ip, struct err *err)
     if (setsockopt(fd, level, v4 ? IP_RECVORIGDSTADDR : IPV6_RECVORIGDSTADDR, &on, sizeof on) < 0 ||
         setsockopt(fd, level, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, &on, sizeof on) < 0)
         return err_sys(err, errno, "cannot prepare a datagram socket");
-    burst_prepare(fd);
+    burst_prepare(fd, address_family(ip));
     return take_fd(&fd);
 }
 

@@ -26,7 +26,7 @@ static int make_socket(int family)
         return -errno;
     (void)setsockopt(fd, level, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &fragments,
                      sizeof fragments);
-    burst_prepare(fd);
+    burst_prepare(fd, family);
     burst_want_heads(fd, family);
     return take_fd(&fd);
 }

@@ -346,7 +346,8 @@ static struct pair *pair_of_answer(struct udp *udp, struct mapping *mapping, con
 
 static void serve_host(struct udp *udp, struct mapping *mapping)
 {
-    static const struct burst_route connected;
+    const struct burst_route connected = {.to.any.sa_family =
+                                              (sa_family_t)address_family(&mapping->child)};
     struct way ways[BURST_MAX];
     uint8_t which[BURST_MAX];
     uint32_t done = 0;

@@ -105,7 +105,7 @@ START_TEST(several_in_one_are_sent_as_several)
     const int segment = 500;
     const uint8_t first = 0;
     ck_assert(burst != NULL);
-    burst_prepare(in);
+    burst_prepare(in, AF_INET);
     if (setsockopt(from, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) < 0) {
         printf("# not tried: no UDP_SEGMENT here\n");
         return;
@@ -175,6 +175,41 @@ START_TEST(hop_limits_are_told_and_set)
 }
 END_TEST
 
+/* Each datagram keeps its own. */
+START_TEST(the_type_of_service_is_kept)
+{
+    static const int tos[] = {0, 0, 0xb8, 0xb8, 0x02, 0xb9};
+    static const uint8_t which[] = {0, 1, 2, 3, 4, 5};
+    struct sockaddr_in in_address, out_address, from_address;
+    cleanup_close int in = open_socket(&in_address), out = open_socket(&out_address),
+                      from = open_socket(&from_address);
+    struct burst *burst = burst_new();
+    unsigned n = sizeof which, seen = 0;
+    ck_assert(burst != NULL);
+    burst_prepare(in, AF_INET);
+    burst_prepare(out, AF_INET);
+    for (unsigned i = 0; i < n; i++) {
+        ck_assert_int_eq(setsockopt(from, IPPROTO_IP, IP_TOS, &tos[i], sizeof tos[i]), 0);
+        ck_assert_int_eq(
+            sendto(from, content(i), 9, 0, (const struct sockaddr *)&in_address, sizeof in_address),
+            9);
+    }
+    ck_assert_int_eq(burst_receive(burst, in), (int)n);
+    for (unsigned i = 0; i < n; i++)
+        ck_assert_uint_eq(burst_piece(burst, i)->tos, (unsigned)tos[i]);
+    const struct burst_route route = {.to.v4 = out_address, .to_len = sizeof out_address};
+    ck_assert_uint_eq(burst_send(burst, in, &route, which, n), 0);
+    int pieces = burst_receive(burst, out);
+    ck_assert_int_ge(pieces, 4);
+    for (unsigned i = 0; i < (unsigned)pieces; i++) {
+        const struct burst_piece *piece = burst_piece(burst, i);
+        for (size_t k = 0; k * 9 < piece->len; k++)
+            ck_assert_uint_eq(piece->tos, (unsigned)tos[seen++]);
+    }
+    ck_assert_uint_eq(seen, n);
+}
+END_TEST
+
 START_TEST(what_is_refused_is_said)
 {
     struct sockaddr_in in_address, from_address;
@@ -207,6 +242,7 @@ int main(void)
     tcase_add_test(cases, several_in_one_are_sent_as_several);
     tcase_add_test(cases, an_old_error_costs_no_datagram);
     tcase_add_test(cases, hop_limits_are_told_and_set);
+    tcase_add_test(cases, the_type_of_service_is_kept);
     tcase_add_test(cases, what_is_refused_is_said);
     suite_add_tcase(suite, cases);
     return tap_run(suite);

@@ -62,6 +62,9 @@ six=fd00:2::2,fd00:2::3
 at_other python3 "$work/outbound.py" serve "$addresses${ipv6:+,$six}" 7000 &
 python3 "$work/outbound.py" serve "127.0.0.1${ipv6:+,::1}" 7001 &
 wait_for 5 nsenter -t "$other" -n sh -c "ss -lunH 'sport = :7000' | grep -q ."
+for address in 198.18.2.2 ${ipv6:+fd00:2::2}; do
+    at_other python3 "$work/udp.py" marks "$address" 7002 &
+done
 wait_for 5 listening 7001
 
 start() { # OPTION...: an instance; inside runs a program in it as its user
@@ -70,6 +73,7 @@ start() { # OPTION...: an instance; inside runs a program in it as its user
 }
 inside() { as_user "${enter[@]}" timeout 60 "$@" 2>&1; }
 peer() { inside python3 "$work/outbound.py" "$@"; }
+marked() { inside python3 "$work/udp.py" marked "$1" 7002 "$2" "$3"; }
 pinged() { inside ping -n -c 3 -i 0.2 -W 5 "$@" | sed -n 's/.* \([0-9]*\) received.*/\1/p'; }
 
 both() { # REMOTE GATEWAY OTHER N SIZE: what both families do alike
@@ -81,6 +85,9 @@ both() { # REMOTE GATEWAY OTHER N SIZE: what both families do alike
     is "$mtu, $remote: who was never asked may answer" "$(peer unasked "$remote" 7000 "$4")" "$3"
     is "$mtu, $remote: both ways at once, nothing lost or twice" "$(peer talk "$remote" 7000 3000)" same
     is "$mtu, $remote: several in one stay several" "$(peer gso "$remote" 7000 1000 40)" "same joined"
+    is "$mtu, $remote: the type of service and ECN go both ways" "$(marked "$remote" 184 104) $(marked "$remote" 1 2)" \
+        "184 104 1 2"
+    is "$mtu, $remote: none is none" "$(marked "$remote" 0 0)" "0 0"
     is "$mtu, $remote: refused is refused" "$(peer error "$remote" 7999)" ECONNREFUSED
     is "$mtu, $gateway: the host's loopback" "$(peer ask "$gateway" 7001 100)" same
     is "$mtu, $gateway: refused there too" "$(peer error "$gateway" 7999)" ECONNREFUSED

@@ -63,6 +63,26 @@ ctl add-ports 198.18.7.1:5056:53/udp4 198.18.7.2:5056:51/udp4 >/dev/null
 is "two addresses, one port: the first" "$(udp ask 198.18.7.1 5056 9)" 198.18.7.1
 is "and the second" "$(udp ask 198.18.7.2 5056 9)" 198.18.7.2
 
+marked() { udp marked "$1" "$2" 184 104; }
+is_marked() { [ "$(marked "$@")" = "184 104" ]; }
+marks() { nsenter -t "$(cat "$state/child_pid")" -n python3 "$work/udp.py" marks "$1" 58; }
+marks 0.0.0.0 &
+marking=($!)
+service=$(ctl add-ports 5058:58/udp)
+wait_for 5 is_marked 127.0.0.1 5058 || true
+is "the type of service goes both ways" "$(marked 198.18.7.1 5058)" "184 104"
+if [ -n "$ipv6" ]; then
+    marks ::1 &
+    marking+=($!)
+    service+=" $(ctl add-ports '[::1]:5059:[::1]:58/udp6' '127.0.0.1:5059:[::1]:58/udp4')"
+    wait_for 5 is_marked ::1 5059 || true
+    is "with IPv6" "$(marked ::1 5059)" "184 104"
+    is "from IPv4 to IPv6" "$(marked 127.0.0.1 5059)" "184 104"
+fi
+kill "${marking[@]}"
+# shellcheck disable=SC2086
+ctl remove-ports $service >/dev/null
+
 is "an empty datagram" "$(udp ask 127.0.0.1 5051 0)" 127.0.0.1
 is "the largest one" "$(udp ask 127.0.0.1 5051 65507)" 127.0.0.1
 is "every length up to an Ethernet frame's" "$(udp mixed 127.0.0.1 5051 1500)" same

@@ -3,10 +3,12 @@
   udp.py echo ADDRESS PORT             serve: send back what comes, ask for SO_RCVBUF enough for a burst
   udp.py who ADDRESS PORT              serve: answer with the address of who asks
   udp.py where ADDRESS PORT            serve: answer with the address and the port of who asks
+  udp.py marks ADDRESS PORT            serve: answer, with the type of service that was asked for, which one it came with
   udp.py join ADDRESS PORT             serve: connect the socket to who asks first, answer each time with his address
                                        and how often he has asked
   udp.py ask ADDRESS,... PORT SIZE     one datagram each there and back; prints who answered, or why not
   udp.py from ADDRESS PORT LOCAL LOCAL_PORT [PORT...]  one datagram to each port from one socket; prints the answers
+  udp.py marked ADDRESS PORT A B       types of service of a datagram, A, and its answer, B, as they arrive
   udp.py times ADDRESS PORT N          N there and back, one after the other; prints the last answer
   udp.py follow ADDRESS PORT           asks from one socket until it is ended; prints each answer that is a new one
   udp.py many ADDRESS PORT N           N clients at once, one after the other's turn; prints who got his own
@@ -22,6 +24,8 @@ import socket
 import sys
 import time
 
+# RECVTOS and TOS, RECVTCLASS and TCLASS.
+MARKS = {socket.AF_INET: (socket.IPPROTO_IP, 13, 1), socket.AF_INET6: (socket.IPPROTO_IPV6, 66, 67)}
 MODE, ADDRESS, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
 
@@ -56,6 +60,35 @@ def ask(address, size):
             print("silence")
         except OSError as e:
             print(errno.errorcode.get(e.errno, e))
+
+
+def receive_marked(s):
+    data, control, _, peer = s.recvmsg(65536, 64)
+    return data, next((c[0] for _, kind, c in control if kind == MARKS[s.family][2]), None), peer
+
+
+def marks():
+    s = socket.socket(family(ADDRESS), socket.SOCK_DGRAM)
+    level, tell, own = MARKS[s.family]
+    s.setsockopt(level, tell, 1)
+    s.bind((ADDRESS, PORT))
+    while True:
+        data, seen, peer = receive_marked(s)
+        s.setsockopt(level, own, int(data))
+        s.sendto(b"%d" % seen, peer)
+
+
+def marked(one, other):
+    with client() as s:
+        level, tell, own = MARKS[s.family]
+        s.setsockopt(level, tell, 1)
+        s.setsockopt(level, own, one)
+        try:
+            s.sendto(b"%d" % other, (ADDRESS, PORT))
+            data, seen, _ = receive_marked(s)
+            print(data.decode(), seen)
+        except TimeoutError:
+            print("silence")
 
 
 def join():
@@ -193,6 +226,10 @@ elif MODE == "mixed":
     mixed(int(sys.argv[4]))
 elif MODE == "hold":
     hold()
+elif MODE == "marked":
+    marked(int(sys.argv[4]), int(sys.argv[5]))
+elif MODE == "marks":
+    marks()
 elif MODE == "join":
     join()
 elif MODE == "who":
