@@ -82,15 +82,20 @@ static int take_look(const char *socket_path, const struct look *before, struct 
 static void write_totals(FILE *out, const struct look *look)
 {
     uint64_t sent = 0, received = 0;
-    size_t n_tcp = 0;
+    size_t n_tcp = 0, n_udp = 0;
     char a[8], b[8];
     for (size_t i = 0; i < look->list.n; i++) {
         sent += look->rows[i].sent;
         received += look->rows[i].received;
         n_tcp += str_equal(look->list.flows[i].proto, "tcp");
+        n_udp += str_equal(look->list.flows[i].proto, "udp");
     }
-    (void)fprintf(out, "%zu flows (%zu TCP, %zu UDP), %s/s sent, %s/s received\n", look->list.n,
-                  n_tcp, look->list.n - n_tcp, flowlist_size(sent, a), flowlist_size(received, b));
+    size_t n_icmp = look->list.n - n_tcp - n_udp;
+    (void)fprintf(out, "%zu flows (%zu TCP, %zu UDP", look->list.n, n_tcp, n_udp);
+    if (n_icmp > 0)
+        (void)fprintf(out, ", %zu ICMP", n_icmp);
+    (void)fprintf(out, "), %s/s sent, %s/s received\n", flowlist_size(sent, a),
+                  flowlist_size(received, b));
 }
 
 static void write_row(FILE *out, const struct row *row)

@@ -39,6 +39,8 @@ static bool take_address(const json_t *json, const char *ip_key, const char *por
         return false;
     if (!ip[0])
         return true;
+    if (port == 0)
+        return str_copy(ret, FLOWLIST_ADDRESS_MAX, ip) == 0;
     return str_format(ret, FLOWLIST_ADDRESS_MAX, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port) >
            0;
 }

@@ -6,7 +6,7 @@
 
 #include "lib/net/address.h"
 
-static const char *const protos[] = {"tcp", "udp"};
+static const char *const protos[] = {"tcp", "udp", "icmp"};
 static const char *const directions[] = {"outbound", "published"};
 static const char *const ways[] = {"sent", "received"};
 static const char *const reasons[] = {"refused",    "unreachable", "timeout",
@@ -92,7 +92,8 @@ static void counter(FILE *out, const char *name, const char *help, uint64_t valu
 
 static void write_flow_counts(FILE *out, const struct stats_counters *counters)
 {
-    begin(out, "flows", "gauge", NULL, "TCP connections and UDP flows that are relayed now.");
+    begin(out, "flows", "gauge", NULL,
+          "TCP connections, UDP flows and pings that are relayed now.");
     for (int p = 0; p < STATS_PROTOS; p++)
         for (int d = 0; d < STATS_DIRECTIONS; d++) {
             /* Of two moments, where it went from one thread to another meanwhile. */
@@ -101,7 +102,7 @@ static void write_flow_counts(FILE *out, const struct stats_counters *counters)
                           protos[p], directions[d], now < 0 ? 0 : now);
         }
     begin(out, "flows_opened", "counter", NULL,
-          "TCP connections and UDP flows that came about so far.");
+          "TCP connections, UDP flows and pings that came about so far.");
     for (int p = 0; p < STATS_PROTOS; p++)
         for (int d = 0; d < STATS_DIRECTIONS; d++)
             (void)fprintf(out,
@@ -158,7 +159,8 @@ void observe_write_metrics(FILE *out, const struct stats_totals *totals, uint32_
     gauge(out, "udp_mappings", NULL, "Ports of the host that stand for the child's.",
           counters->mappings);
     write_traffic(out, counters);
-    begin(out, "datagrams_dropped", "counter", NULL, "Datagrams that were lost here, and why.");
+    begin(out, "datagrams_dropped", "counter", NULL,
+          "Datagrams and echo requests that were lost here, and why.");
     write_by_reason(out, "datagrams_dropped", counters->dropped);
     counter(out, "dns_queries", "Queries over UDP that the child's DNS server took.",
             counters->dns_queries);

@@ -27,7 +27,10 @@ struct echo_flow {
     struct recent_link recent;
     struct echo_flow *next; /* in its bucket, or among the free */
     struct in6_addr child;
-    uint16_t id; /* the child's; the socket has one of its own */
+    uint16_t id;                  /* the child's; the socket has one of its own */
+    struct in6_addr remote, host; /* who was asked last: as the child sees it, and as it is */
+    uint64_t bytes[STATS_WAYS];
+    uint32_t opened_s;
     uint8_t hops;
     bool whole;
     int fd;
@@ -54,6 +57,7 @@ static void release(struct echo *echo, struct echo_flow *flow)
     recent_remove(&echo->by_use, &flow->recent);
     loop_del(&echo->worker->loop, &flow->source);
     flow->fd = fd_close(flow->fd);
+    echo->worker->stats.counters.closed[STATS_ICMP][STATS_OUTBOUND]++;
     flow->next = echo->free;
     echo->free = flow;
 }
@@ -129,6 +133,9 @@ static int make(struct echo *echo, const struct ping *ping, struct echo_flow **r
     flow->hops = 0;
     flow->whole = true;
     flow->fd = fd;
+    flow->bytes[STATS_SENT] = flow->bytes[STATS_RECEIVED] = 0;
+    flow->opened_s = stats_now_s();
+    echo->worker->stats.counters.opened[STATS_ICMP][STATS_OUTBOUND]++;
     flow->next = *bucket;
     *bucket = flow;
     recent_add(&echo->by_use, &flow->recent, clock_ms());
@@ -158,6 +165,7 @@ static void tell(const struct echo *echo, const struct ping *ping, enum icmp_rea
 static void tell_failure(const struct echo *echo, const struct ping *ping, int code)
 {
     int reason = icmp_reason_of(-code);
+    stats_dropped(&echo->worker->stats, STATS_OUTBOUND, -code, 1);
     if (reason >= 0)
         tell(echo, ping, (enum icmp_reason)reason, 0);
 }
@@ -222,6 +230,14 @@ static void prepare(struct echo_flow *flow, const struct ping *ping)
     flow->whole = ping->whole;
 }
 
+/* @param len  of the message */
+static void count(struct echo_flow *flow, enum stats_way way, size_t len)
+{
+    uint64_t n = len - PING_HEADER;
+    flow->bytes[way] += n;
+    flow->echo->worker->stats.counters.bytes[STATS_ICMP][STATS_OUTBOUND][way] += n;
+}
+
 /* A datagram that must not be cut is refused, as a router would: asking for the path's MTU is what
  * such a ping is for. */
 static void relay(struct echo *echo, const struct ping *ping, const struct in6_addr *host)
@@ -233,7 +249,11 @@ static void relay(struct echo *echo, const struct ping *ping, const struct in6_a
         recent_touch(&echo->by_use, &flow->recent, clock_ms());
         prepare(flow, ping);
         r = send_on(flow, ping, &to);
+        flow->remote = ping->dest;
+        flow->host = *host;
     }
+    if (r == 0)
+        count(flow, STATS_SENT, ping->len);
     uint32_t mtu = r == -EMSGSIZE ? read_errors(flow) : 0;
     if (mtu > 0)
         tell(echo, ping, ICMP_TOO_BIG, mtu);
@@ -353,6 +373,7 @@ static bool receive_reply(struct echo_flow *flow)
         return true;
     ping_make_reply(message, address_is_v4(&flow->child), flow->id);
     icmp_send(&echo->icmp, &from, &flow->child, message, (size_t)n);
+    count(flow, STATS_RECEIVED, (size_t)n);
     recent_touch(&echo->by_use, &flow->recent, clock_ms());
     return true;
 }
@@ -375,6 +396,29 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
         worker_timer_stop(timer);
 }
 
+static void put_flows(struct stats_source *source, struct stats_sink *sink)
+{
+    const struct echo *echo = loop_owner(source, struct echo, stats);
+    int64_t now_ms = clock_ms();
+    for (struct recent_link *link = echo->by_use.oldest; link; link = link->newer) {
+        const struct echo_flow *flow = recent_owner(link, struct echo_flow, recent);
+        struct stats_record record = {
+            .proto = STATS_ICMP,
+            .direction = STATS_OUTBOUND,
+            .state = STATS_OPEN,
+            .child = flow->child,
+            .child_port = flow->id,
+            .remote = flow->remote,
+            .age_s = stats_now_s() - flow->opened_s,
+            .idle_s = (uint32_t)((now_ms - link->used_ms) / 1000),
+        };
+        if (!address_equal(&flow->host, &flow->remote))
+            record.dialled = flow->host;
+        memcpy(record.bytes, flow->bytes, sizeof record.bytes);
+        stats_put(sink, &record);
+    }
+}
+
 static int watch(struct echo *echo)
 {
     const int on = 1;
@@ -394,6 +438,8 @@ int echo_init(struct echo *echo, struct worker *worker, const struct policy *pol
     if (!echo->flows)
         return err_set(err, ENOMEM, "no memory for pings");
     echo->seed = hash_seed();
+    echo->stats.put = put_flows;
+    stats_join(&worker->stats, &echo->stats);
     int r = watch(echo);
     return r < 0 ? err_sys(err, -r, "cannot watch the ICMP sockets") : 0;
 }

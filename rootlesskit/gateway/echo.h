@@ -37,6 +37,7 @@ struct echo {
     uint32_t used; /**< ever used: [0, used) */
     uint32_t max;
     uint32_t seed;
+    struct stats_source stats;
 };
 
 /**

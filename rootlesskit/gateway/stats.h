@@ -22,7 +22,8 @@
 
 struct worker;
 
-enum stats_proto { STATS_TCP, STATS_UDP, STATS_PROTOS };
+/** Of ICMP, echo alone. */
+enum stats_proto { STATS_TCP, STATS_UDP, STATS_ICMP, STATS_PROTOS };
 /** Who began it: the child, or a client of a published port. */
 enum stats_direction { STATS_OUTBOUND, STATS_PUBLISHED, STATS_DIRECTIONS };
 /** As the child sees it. */
@@ -48,11 +49,11 @@ enum stats_state {
 
 /** uint64_t and nothing else: stats_add() goes by that. */
 struct stats_counters {
-    uint64_t opened[STATS_PROTOS][STATS_DIRECTIONS]; /**< TCP connections, UDP flows */
+    uint64_t opened[STATS_PROTOS][STATS_DIRECTIONS]; /**< TCP connections, UDP and echo flows */
     uint64_t closed[STATS_PROTOS][STATS_DIRECTIONS]; /**< of those opened */
     uint64_t failed[STATS_DIRECTIONS][STATS_REASONS];
     uint64_t bytes[STATS_PROTOS][STATS_DIRECTIONS][STATS_WAYS]; /**< of payload, passed on */
-    uint64_t dropped[STATS_DIRECTIONS][STATS_REASONS];          /**< datagrams */
+    uint64_t dropped[STATS_DIRECTIONS][STATS_REASONS];          /**< datagrams, echo requests */
     uint64_t held;                                              /**< SYNs, now */
     uint64_t mappings;                                          /**< of outbound UDP, now */
     uint64_t dns_queries, dns_retries, dns_failures; /**< a retry asks the next resolver */
@@ -62,7 +63,7 @@ struct stats_counters {
 struct stats_record {
     uint8_t proto, direction, state;
     uint8_t unused;
-    uint16_t child_port, remote_port, dialled_port; /**< host byte order */
+    uint16_t child_port, remote_port, dialled_port; /**< host byte order; of ICMP the child's id */
     uint16_t unused_too;
     uint32_t port_id; /**< of a published port, else 0 */
     struct in6_addr child, remote;

@@ -163,6 +163,16 @@ if inside ip -6 addr show dev tap0 | grep -q fd72:6b69:74::100; then
 else
     skip "IPv6" "the child has none"
 fi
+echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
+inside ping -q -c 3 -i 0.2 -s 100 -e 77 198.18.7.1 >/dev/null
+is "a ping" "$(ctl flows --json | grep -o '"proto":"icmp".*"ageSeconds"')" \
+    '"proto":"icmp","direction":"outbound","state":"open","childIP":"10.0.2.100","childPort":77,"remoteIP":"198.18.7.1","sentBytes":300,"receivedBytes":300,"ageSeconds"'
+like "in the table" "$(ctl flows)" $'\n''icmp .* 10.0.2.100:77 +198.18.7.1 .* 300B +300B '
+like "top counts it" "$(as_user rootlessctl --socket "$state/api.sock" top --count=1)" ", 1 ICMP\),"
+is "metrics: it" "$(metric rootlesskit_flows proto=icmp) $(metric rootlesskit_traffic_bytes_total proto=icmp)" "1 600"
+before=$(metric rootlesskit_datagrams_dropped_total direction=outbound reason=prohibited)
+inside ping -q -c 1 -W 3 198.18.8.2 >/dev/null
+is "an echo request that the host prohibits" "$(($(metric rootlesskit_datagrams_dropped_total direction=outbound reason=prohibited) - before))" 1
 before=$(metric rootlesskit_datagrams_dropped_total direction=outbound reason=prohibited)
 inside python3 "$work/udp.py" ask 198.18.8.2 80 10 >/dev/null
 is "a datagram that the host prohibits" "$(($(metric rootlesskit_datagrams_dropped_total direction=outbound reason=prohibited) - before))" 1
