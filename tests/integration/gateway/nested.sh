@@ -4,7 +4,7 @@ set -eu
 # shellcheck source=outside.sh
 . "$(dirname "$0")/outside.sh"
 use_programs
-install -m 644 "$(dirname "$0")"/peer.py "$(dirname "$0")"/../rootlesskit/tcp.py "$work/"
+install -m 644 "$(dirname "$0")"/peer.py "$(dirname "$0")"/../rootlesskit/*.py "$work/"
 use_outside
 make_kit_user nested
 serves 9000 python3 "$work/peer.py" serve 9000
@@ -75,15 +75,36 @@ stop_kit
 # A rootlesskit inside a rootlesskit, each with a gateway.
 serves 9001 python3 "$work/tcp.py" who "$outside" 9001
 # shellcheck disable=SC2016 # for the shell inside
-inner='rm -f /etc/subuid /etc/subgid; echo "root:1:60000" >/etc/subuid; echo "root:1:60000" >/etc/subgid
+inner='echo "0 0" >/proc/sys/net/ipv4/ping_group_range; rm -f /etc/subuid /etc/subgid; echo "root:1:60000" >/etc/subuid; echo "root:1:60000" >/etc/subgid
     rootlesskit --net=gateway --state-dir="$XDG_RUNTIME_DIR/inner" --cidr=10.0.3.0/24 "$@"'
 inner() { as_user rootlesskit --net=gateway --copy-up=/etc sh -c "$inner" inner "$@"; }
 run inner ip -br addr show tap0
 like "a gateway in a gateway: its address" "$out" "10.0.3.100/24"
 [ "$rc" -eq 0 ] || note "$err"
-run inner python3 "$work/tcp.py" first "$outside" 9001
-is "a gateway in a gateway: it reaches out" "$out" "$machine"
-[ "$rc" -eq 0 ] || note "$err"
+for family in "${families[@]}"; do
+    to=$(address "$family")
+    port=$((9010 + family))
+    serves $port python3 "$work/tcp.py" who "$to" $port
+    on_outside python3 "$work/udp.py" who "$to" $port &
+    at_end kill $!
+    # shellcheck disable=SC2016 # for the shell inside
+    run inner sh -c 'python3 "$1/tcp.py" first "$2" "$3"
+        python3 "$1/udp.py" times "$2" "$3" 3
+        ping -n -q -c 1 -W 5 "$2" | sed -n "s/.* \([0-9]*\) received.*/\1 ping/p"
+        python3 "$1/tcp.py" first "$2" 9999
+        python3 "$1/outbound.py" error "$2" 9998' sh "$work" "$to" $port
+    from=$([ "$family" = 6 ] && echo "$machine6" || echo "$machine")
+    is "IPv$family: a gateway in a gateway: TCP, UDP, ping, refused" "$out" \
+        "$from"$'\n'"$from"$'\n'"1 ping"$'\n'"ECONNREFUSED"$'\n'"ECONNREFUSED"
+    [ "$rc" -eq 0 ] || note "$err"
+done
+on_outside python3 "$work/dns.py" "$outside" 192.0.2.7 &
+at_end kill $!
+wait_for 5 on_outside sh -c "ss -lunH 'sport = :53' | grep -q ."
+for server in 10.0.3.3 ${families[1]:+fd72:6b69:74::3}; do
+    run inner dig +short +time=5 +tries=2 "@$server" inner.example
+    is "a gateway in a gateway: names, by $server" "$out" 192.0.2.7
+done
 
 # The network as a file: whoever may enter it is out.
 start_kit --net=gateway --detach-netns sleep infinity
