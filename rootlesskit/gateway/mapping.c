@@ -110,14 +110,11 @@ static int open_host(int family)
  * idle may have a new user. */
 static bool is_busy(struct mappings *all, struct mapping *mapping, int64_t now_ms)
 {
-    struct pair *next;
     bool busy = burst_is_waiting(mapping->fd);
     if (busy)
         recent_touch(&all->by_use, &mapping->recent, now_ms);
-    for (struct pair *pair = mapping->pairs; pair && !busy; pair = next) {
-        next = pair->sibling;
+    for (struct pair *pair = mapping->pairs; pair && !busy; pair = pair->sibling)
         busy = pair_is_busy(all, pair, now_ms);
-    }
     return busy;
 }
 
