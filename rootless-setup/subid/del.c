@@ -76,21 +76,34 @@ struct collection {
     struct subid_space *ids;
     struct subid_range range;
     const char *user;
+    uint64_t own; /* the user's own id: whoever runs with it needs no range for that */
     int r;
 };
+
+static void collect_ids(struct collection *collection, uint64_t start, uint64_t end)
+{
+    struct subid_interval interval = {.start = start,
+                                      .end = end,
+                                      .what = "",
+                                      .who = collection->user,
+                                      .who_len = strlen(collection->user)};
+    if (collection->r == 0 && start < end)
+        collection->r = subid_space_take(collection->ids, interval, NULL);
+}
 
 static void collect_entry(struct subid_entry *entry, void *arg)
 {
     struct collection *collection = arg;
     uint64_t start = entry->line.start, end = start + entry->line.count;
     uint64_t first = collection->range.start, last = first + collection->range.count;
-    struct subid_interval interval = {.start = start > first ? start : first,
-                                      .end = end < last ? end : last,
-                                      .what = "",
-                                      .who = collection->user,
-                                      .who_len = strlen(collection->user)};
-    if (collection->r == 0)
-        collection->r = subid_space_take(collection->ids, interval, NULL);
+    uint64_t own = collection->own;
+    start = start > first ? start : first;
+    end = end < last ? end : last;
+    if (own >= start && own < end) {
+        collect_ids(collection, start, own);
+        start = own + 1;
+    }
+    collect_ids(collection, start, end);
 }
 
 static int collect(const struct work *work, struct subid_space ids[2], struct err *err)
@@ -101,6 +114,7 @@ static int collect(const struct work *work, struct subid_space ids[2], struct er
         struct collection collection = {.ids = &ids[kind], .range = work->range};
         for (size_t i = 0; i < users->n; i++) {
             collection.user = users->items[i].name;
+            collection.own = kind == SUBID_UID ? users->items[i].id : users->items[i].primary_gid;
             (void)subid_holder_visit(db, &work->session.accounts, &users->items[i], collect_entry,
                                      &collection);
         }
