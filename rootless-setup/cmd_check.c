@@ -10,7 +10,6 @@
 #include "rootless-setup/check/report.h"
 #include "rootless-setup/check/run.h"
 #include "rootless-setup/commands.h"
-#include "rootless-setup/fix/recipe.h"
 #include "rootless-setup/words.h"
 
 /* The documented statuses of this command; usage errors share 2 with an empty stdout. */
@@ -93,8 +92,7 @@ static void suggest_fix(const struct check_context *context, const bool wanted[P
                              : "\nOr let it be set: sudo rootless-setup fix";
     for (size_t i = 0; i < check_probes_count; i++) {
         bool bad = results[i].status == CHECK_WARNING || results[i].status == CHECK_FAILED;
-        const struct fix_recipe *recipe = fix_recipe_find(check_probes[i].id);
-        if (!wanted[i] || !bad || !recipe || !fix_recipe_applies(recipe, context->facts.systemd))
+        if (!wanted[i] || !bad || !results[i].fixable)
             continue;
         (void)printf("%s %s", before, check_probes[i].id);
         before = "";

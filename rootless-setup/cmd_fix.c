@@ -129,9 +129,7 @@ static int select_failing(struct session *session, struct err *err)
         enum check_status status = results[i].status;
         if (status != CHECK_WARNING && status < CHECK_FAILED)
             continue;
-        const struct fix_recipe *recipe = fix_recipe_find(check_probes[i].id);
-        session->wanted[i] = status != CHECK_SKIPPED && recipe &&
-                             fix_recipe_applies(recipe, session->context.facts.systemd);
+        session->wanted[i] = results[i].fixable && fix_recipe_find(check_probes[i].id);
         if (!session->wanted[i])
             (void)printf("%s: %s; see rootless-setup check\n", check_probes[i].id,
                          status == CHECK_SKIPPED ? "not tried" : "nothing that fix can do");

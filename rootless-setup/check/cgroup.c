@@ -94,6 +94,7 @@ static bool has_word(const char *words, const char *word)
 
 static void remedy_delegate(struct check_result *result)
 {
+    result->fixable = true;
     check_remedy(result, REMEDY_ROOT,
                  "mkdir -p /etc/systemd/system/user@.service.d\n"
                  "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > "

@@ -13,6 +13,7 @@ void remedy_sysctl(struct check_result *result, const char *key, const char *val
                  "echo '%s = %s' > /etc/sysctl.d/60-rootless-%s.conf\n"
                  "sysctl -p /etc/sysctl.d/60-rootless-%s.conf",
                  key, value, name, name);
+    result->fixable = true;
 }
 
 void remedy_session(const struct check_subject *subject, const struct check_facts *facts,
@@ -20,6 +21,7 @@ void remedy_session(const struct check_subject *subject, const struct check_fact
 {
     if (facts->systemd) {
         check_remedy(result, REMEDY_ROOT, "loginctl enable-linger %u", subject->uid);
+        result->fixable = true;
         check_remedy(result, REMEDY_NOTE,
                      "su and sudo open no session: log in anew by ssh or at the console, or use "
                      "machinectl shell %s@",
@@ -62,6 +64,7 @@ static void remedy_apparmor(const struct check_facts *facts, struct check_result
                  "PROFILE\n"
                  "apparmor_parser -r /etc/apparmor.d/rootless-toolkit",
                  dir);
+    result->fixable = true;
 }
 
 static void explain_container(const struct check_facts *facts, struct check_result *result)
@@ -272,6 +275,7 @@ void explain_tun(enum tun_step step, int code, const struct check_facts *facts,
                             "one's own: a security module or container refuses it");
         return;
     }
+        result->fixable = true;
     switch (code) {
     case ENOENT:
     case ENODEV:
@@ -332,3 +336,5 @@ void explain_module(int code, const char *feature, const char *modules, const ch
     }
     remedy_modules(result, modules, name);
 }
+    result->fixable = true;
+    result->fixable = true;

@@ -33,6 +33,7 @@ void probe_fuse(const struct check_context *context, struct check_result *result
     check_cause(result,
                 "file systems in user space, fuse-overlayfs first, are not available; where "
                 "overlay works nothing is lost");
+    result->fixable = code == ENOENT || code == ENODEV || code == EACCES;
     if (code == ENOENT || code == ENODEV)
         remedy_modules(result, "fuse", "fuse");
     else if (code == EACCES)

@@ -55,13 +55,14 @@ json_t *report_check_value(const struct check_probe *probe, const struct check_r
 {
     char doc[64];
     (void)snprintf(doc, sizeof doc, "docs/checks.md#%s", probe->id);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:s}", "id", probe->id,
-                     "title", probe->title, "status", check_status_name(result->status), "evidence",
-                     text_value(result->evidence), "errno", errno_or_null(result->error), "cause",
-                     text_or_null(result->cause), "remedy", "root",
-                     line_list(result->remedy[REMEDY_ROOT]), "user",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:b, s:o, s:s}", "id",
+                     probe->id, "title", probe->title, "status", check_status_name(result->status),
+                     "evidence", text_value(result->evidence), "errno",
+                     errno_or_null(result->error), "cause", text_or_null(result->cause), "remedy",
+                     "root", line_list(result->remedy[REMEDY_ROOT]), "user",
                      line_list(result->remedy[REMEDY_USER]), "notes",
-                     line_list(result->remedy[REMEDY_NOTE]), "needs", need_list(probe), "doc", doc);
+                     line_list(result->remedy[REMEDY_NOTE]), "fix", result->fixable, "needs",
+                     need_list(probe), "doc", doc);
 }
 
 static json_t *check_list(const bool wanted[PROBES_MAX], const struct check_result *results)

@@ -28,6 +28,7 @@ enum check_remedy {
 
 struct check_result {
     enum check_status status;
+    bool fixable;                    /**< `rootless-setup fix` does what the remedy for root says */
     int error;                       /**< errno of the step that decided, or 0 */
     char evidence[512];              /**< one line: what was done and what came of it */
     char cause[1024];                /**< one line: why, or "" */

@@ -109,4 +109,5 @@ void probe_linger(const struct check_context *context, struct check_result *resu
     check_cause(result, "containers and engines of this user end with the last login, and do not "
                         "start at boot");
     check_remedy(result, REMEDY_ROOT, "loginctl enable-linger %u", context->subject.uid);
+    result->fixable = true;
 }
