@@ -310,6 +310,15 @@ void explain_tun(enum tun_step step, int code, const struct check_facts *facts,
 }
 
 void explain_module(int code, const char *feature, const char *modules, const char *name,
+        if (facts->tun_in_kernel && code == ENOENT) {
+            check_cause(result, "the kernel has tun, but nothing made its device node");
+            check_remedy(result, REMEDY_ROOT,
+                         "mkdir -p /dev/net\n"
+                         "mknod -m 0666 /dev/net/tun c 10 200");
+            check_remedy(result, REMEDY_NOTE,
+                         "have it made at every boot, as systemd-tmpfiles and udev do");
+            return;
+        }
                     struct check_result *result)
 {
     switch (code) {

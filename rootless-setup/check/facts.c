@@ -104,6 +104,7 @@ void facts_read(struct check_facts *ret)
         .chrooted = read_chrooted(),
         .nested = read_nested(),
         .userns_in_kernel = access("/proc/self/ns/user", F_OK) == 0,
+        .tun_in_kernel = access("/sys/class/misc/tun", F_OK) == 0,
         .systemd = access("/run/systemd/system", F_OK) == 0,
         .udev = access("/run/udev/control", F_OK) == 0,
     };

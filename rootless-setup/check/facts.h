@@ -20,8 +20,9 @@ struct check_facts {
     bool chrooted;
     bool nested; /**< we are in a user namespace that does not map every id */
     bool userns_in_kernel;
-    bool systemd; /**< systemd is pid 1 */
-    bool udev;    /**< a udev daemon runs */
+    bool tun_in_kernel; /**< loaded or built in, whether it has a device node or not */
+    bool systemd;       /**< systemd is pid 1 */
+    bool udev;          /**< a udev daemon runs */
     unsigned kernel_major, kernel_minor;
     char kernel_release[65];
     char bin_dir[256]; /**< where this program is installed, or "" */

@@ -204,6 +204,7 @@ static const struct {
     {TUN_OPEN, EACCES, {PLAIN, .udev = true}, "not readable and writable", "60-rootless-tun.rules"},
     {TUN_OPEN, ENODEV, {PLAIN}, "tun module", "modprobe -a tun"},
     {TUN_OPEN, ENOENT, {PLAIN}, "tun module", "chmod 0666 /dev/net/tun"},
+    {TUN_OPEN, ENOENT, {PLAIN, .tun_in_kernel = true}, "device node", "mknod -m 0666"},
     {TUN_OPEN, EPERM, {PLAIN}, "device cgroup", "--device /dev/net/tun"},
     {TUN_CREATE, EPERM, {PLAIN}, "makes no interface", ""},
 };
