@@ -185,8 +185,12 @@ static bool explain_privilege(const struct idmap_failure *failure, const struct 
         check_cause(result, "%s has neither the file capability %s nor the setuid bit of root",
                     failure->path, capability);
         char path[4200];
-        check_remedy(result, REMEDY_ROOT, "setcap %s=ep %s", capability,
-                     quote_word(failure->path, path, sizeof path));
+        const char *word = quote_word(failure->path, path, sizeof path);
+        if (failure->setuid_other) {
+            check_cause(result, "it has the setuid bit of another user");
+            check_remedy(result, REMEDY_ROOT, "chown 0:0 %s\nchmod 0755 %s", word, word);
+        }
+        check_remedy(result, REMEDY_ROOT, "setcap %s=ep %s", capability, word);
     } else if (facts->no_new_privs) {
         check_cause(result,
                     "no_new_privs is set on this process (sudo in a container, systemd's "
@@ -226,10 +230,16 @@ void explain_idmap(const struct idmap_failure *failure, const struct check_facts
                     "the kernel refuses the map: ranges overlap one another, or lie "
                     "outside the ids of the user namespace this system runs in%s",
                     facts->nested ? " (it does run in one)" : "");
+    } else if (facts->nested && strstr(failure->said, "not permitted")) {
+        check_cause(result,
+                    "this system runs in a user namespace (a container), which has not all of "
+                    "the subordinate ids of %s",
+                    user);
+        check_remedy(result, REMEDY_NOTE,
+                     "give the container more ids, or take ranges from those that "
+                     "/proc/self/uid_map and gid_map show here");
     } else if (strstr(failure->said, "not permitted")) {
-        check_cause(result, "the kernel refuses the map although %s is privileged%s", failure->path,
-                    facts->nested ? ": this system runs in a user namespace that lacks these ids"
-                                  : "");
+        check_cause(result, "the kernel refuses the map although %s is privileged", failure->path);
         distro_remedy_reinstall(distro, PACKAGE_UIDMAP, result);
     } else {
         check_cause(result, "%s does not do its work%s%s", failure->path,

@@ -23,6 +23,7 @@ struct idmap_failure {
     const char *said;     /**< first line it wrote; "" if nothing */
     bool script;          /**< begins with #! */
     bool setuid_root;     /**< owner root and S_ISUID */
+    bool setuid_other;    /**< S_ISUID, and the owner is not root */
     bool file_capability; /**< has security.capability */
     bool nosuid;          /**< lies on a mount with nosuid */
     bool bounded;         /**< CAP_SETUID or CAP_SETGID is in the bounding set */

@@ -153,7 +153,9 @@ static void look_at(const char *path, enum subid_kind kind, struct idmap_failure
     if (fd >= 0)
         (void)!read(fd, begin, 2);
     failure->script = strcmp(begin, "#!") == 0;
-    failure->setuid_root = stat(path, &st) == 0 && (st.st_mode & S_ISUID) && st.st_uid == 0;
+    bool setuid = stat(path, &st) == 0 && (st.st_mode & S_ISUID);
+    failure->setuid_root = setuid && st.st_uid == 0;
+    failure->setuid_other = setuid && st.st_uid != 0;
     failure->file_capability = getxattr(path, "security.capability", NULL, 0) > 0;
     failure->nosuid = statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOSUID);
     failure->bounded =
