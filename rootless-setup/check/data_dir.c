@@ -13,6 +13,7 @@
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/probe.h"
 #include "rootless-setup/check/scratch.h"
 #include "rootless-setup/check/storage.h"
@@ -78,8 +79,7 @@ void probe_data_dir(const struct check_context *context, struct check_result *re
     int r = scratch_dir_make(dir, &scratch, &err);
     if (r < 0) {
         check_say_errno(result, CHECK_FAILED, -r, "making a scratch directory in %s", dir);
-        check_cause(result, "engines keep images there, and %s cannot write to it",
-                    context->subject.name);
+        explain_no_scratch(-r, dir, &context->subject, result);
         return;
     }
     int code = try_exec(scratch.path);

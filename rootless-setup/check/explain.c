@@ -248,6 +248,26 @@ void explain_idmap(const struct idmap_failure *failure, const struct check_facts
     }
 }
 
+void explain_no_scratch(int code, const char *dir, const struct check_subject *subject,
+                        struct check_result *result)
+{
+    char word[4200];
+    if (code == EROFS || code == ENOSPC || code == EDQUOT) {
+        check_cause(result, "engines keep images there or below, and its file system is full or "
+                            "read-only");
+        check_remedy(result, REMEDY_NOTE,
+                     "free some space there or mount it writable, or put the engine's data "
+                     "elsewhere");
+        return;
+    }
+    check_cause(result,
+                "%s is missing or not writable for %s, and engines keep images there or below", dir,
+                subject->name);
+    if (code == ENOENT || code == EACCES)
+        check_remedy(result, REMEDY_ROOT, "install -d -m 0700 -o %u -g %u %s", subject->uid,
+                     subject->gid, quote_word(dir, word, sizeof word));
+}
+
 void explain_overlay(int code, const char *dir, const char *fs, const struct check_facts *facts,
                      struct check_result *result)
 {
@@ -255,6 +275,7 @@ void explain_overlay(int code, const char *dir, const char *fs, const struct che
     if (code == ENODEV) {
         check_cause(result, "the kernel has no overlay file system, or its module is not loaded");
         remedy_modules(result, "overlay", "overlay");
+        result->fixable = true;
     } else if (code == EPERM && facts_kernel_before(facts, 5, 11)) {
         check_cause(result, "Linux %s mounts overlay in a user namespace only from 5.11 on",
                     facts->kernel_release);
@@ -285,11 +306,19 @@ void explain_tun(enum tun_step step, int code, const struct check_facts *facts,
                             "one's own: a security module or container refuses it");
         return;
     }
-        result->fixable = true;
     switch (code) {
     case ENOENT:
     case ENODEV:
     case ENXIO:
+        if (facts->tun_in_kernel && code == ENOENT) {
+            check_cause(result, "the kernel has tun, but nothing made its device node");
+            check_remedy(result, REMEDY_ROOT,
+                         "mkdir -p /dev/net\n"
+                         "mknod -m 0666 /dev/net/tun c 10 200");
+            check_remedy(result, REMEDY_NOTE,
+                         "have it made at every boot, as systemd-tmpfiles and udev do");
+            return;
+        }
         check_cause(result, "the tun module is not loaded or not there for this kernel");
         remedy_modules(result, "tun", "tun");
         check_remedy(result, REMEDY_ROOT, "chmod 0666 /dev/net/tun");
@@ -308,6 +337,7 @@ void explain_tun(enum tun_step step, int code, const struct check_facts *facts,
         check_cause(result, "an errno that opening /dev/net/tun does not usually give");
         return;
     }
+    result->fixable = true;
     if (facts->udev)
         check_remedy(result, REMEDY_ROOT,
                      "mkdir -p /etc/udev/rules.d\n"
@@ -320,15 +350,6 @@ void explain_tun(enum tun_step step, int code, const struct check_facts *facts,
 }
 
 void explain_module(int code, const char *feature, const char *modules, const char *name,
-        if (facts->tun_in_kernel && code == ENOENT) {
-            check_cause(result, "the kernel has tun, but nothing made its device node");
-            check_remedy(result, REMEDY_ROOT,
-                         "mkdir -p /dev/net\n"
-                         "mknod -m 0666 /dev/net/tun c 10 200");
-            check_remedy(result, REMEDY_NOTE,
-                         "have it made at every boot, as systemd-tmpfiles and udev do");
-            return;
-        }
                     struct check_result *result)
 {
     switch (code) {
@@ -354,6 +375,5 @@ void explain_module(int code, const char *feature, const char *modules, const ch
         break;
     }
     remedy_modules(result, modules, name);
+    result->fixable = true;
 }
-    result->fixable = true;
-    result->fixable = true;

@@ -32,6 +32,10 @@ struct idmap_failure {
 void explain_idmap(const struct idmap_failure *failure, const struct check_facts *facts,
                    const struct distro *distro, const char *user, struct check_result *result);
 
+/** Why nothing can be made in the directory for images. */
+void explain_no_scratch(int code, const char *dir, const struct check_subject *subject,
+                        struct check_result *result);
+
 /** Why overlay did not mount or did not work. @param fs  name of the file system below, or NULL */
 void explain_overlay(int code, const char *dir, const char *fs, const struct check_facts *facts,
                      struct check_result *result);

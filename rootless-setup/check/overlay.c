@@ -13,7 +13,6 @@
 #include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/fuse.h"
 #include "rootless-setup/check/probe.h"
-#include "rootless-setup/check/quote.h"
 #include "rootless-setup/check/storage.h"
 
 static int write_file(const char *path, const char *text)
@@ -86,32 +85,19 @@ static int try_overlay(const char *scratch, const char **ret_step, const char **
     return !*ret_step ? 0 : errno != 0 ? -errno : -EIO;
 }
 
-static void say_no_home(const struct check_context *context, const char *dir, int code,
-                        struct check_result *result)
-{
-    check_say_errno(result, CHECK_FAILED, code, "making a scratch directory in %s", dir);
-    check_cause(result,
-                "the home directory %s is missing or not writable for %s, and engines keep "
-                "images below it",
-                context->subject.home, context->subject.name);
-    char home[4200];
-    if (code == ENOENT || code == EACCES)
-        check_remedy(result, REMEDY_ROOT, "install -d -m 0700 -o %u -g %u %s", context->subject.uid,
-                     context->subject.gid, quote_word(context->subject.home, home, sizeof home));
-}
-
 static void say_failure(const struct check_context *context, const char *dir, const char *step,
                         int code, struct check_result *result)
 {
     char path[4096];
     int fuse_errno;
-    bool fuse = fuse_overlayfs_usable(path, sizeof path, &fuse_errno);
+    bool no_room = code == ENOSPC || code == EDQUOT || code == EROFS;
+    bool fuse = fuse_overlayfs_usable(path, sizeof path, &fuse_errno) && !no_room;
     check_say_errno(result, fuse ? CHECK_WARNING : CHECK_FAILED, code,
                     "overlay in a user namespace in %s: %s", dir, step);
     explain_overlay(code, dir, storage_type(dir), &context->facts, result);
     if (fuse)
         check_remedy(result, REMEDY_NOTE, "fuse-overlayfs works here and takes its place, slower");
-    else if (path[0] == '\0')
+    else if (path[0] == '\0' && !no_room)
         distro_remedy_install(&context->distro, PACKAGE_FUSE_OVERLAYFS, result);
 }
 
@@ -123,7 +109,8 @@ void probe_overlay(const struct check_context *context, struct check_result *res
     struct err err = {0};
     int r = scratch_dir_make(dir, &scratch, &err);
     if (r < 0) {
-        say_no_home(context, dir, -r, result);
+        check_say_errno(result, CHECK_FAILED, -r, "making a scratch directory in %s", dir);
+        explain_no_scratch(-r, dir, &context->subject, result);
         return;
     }
     const char *step = NULL, *how = NULL;

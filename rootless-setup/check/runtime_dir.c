@@ -37,9 +37,15 @@ static void check_mode(const struct check_context *context, const char *dir, mod
     int r = try_write(dir);
     if (r < 0) {
         check_say_errno(result, CHECK_FAILED, -r, "making a file in %s", dir);
-        check_cause(result, "%s has mode %04o, or its file system is full or read-only", dir,
-                    mode & 07777);
-        check_remedy(result, REMEDY_USER, "chmod 0700 %s", word);
+        if (r == -EACCES) {
+            check_cause(result, "%s has mode %04o, which keeps its owner from it", dir,
+                        mode & 07777);
+            check_remedy(result, REMEDY_USER, "chmod 0700 %s", word);
+        } else {
+            check_cause(result, "its file system is full or read-only");
+            check_remedy(result, REMEDY_NOTE, "see how it is mounted and how full it is: df %s",
+                         word);
+        }
     } else if (mode & 0022) {
         check_say(result, CHECK_FAILED, "%s has mode %04o", dir, mode & 07777);
         check_cause(result, "others may write there and could put a socket in the engine's place");
