@@ -121,9 +121,15 @@ static void finish(struct run *run, size_t probe, bool late)
     job->done = true;
     run->orphans |= late || status != 0;
     char how[64];
-    if (late)
+    if (late) {
         check_say(result, CHECK_FAILED, "no answer within %d seconds", CHECK_TIMEOUT_MS / 1000);
-    else if (result->status == CHECK_UNFINISHED)
+        check_cause(result, "what it tries hangs: a program in $PATH, a network file system or a "
+                            "directory service, or this machine is very busy");
+        check_remedy(result, REMEDY_NOTE,
+                     "try it alone: rootless-setup check %s; meanwhile, ps -fu USER in another "
+                     "shell shows what hangs",
+                     check_probes[probe].id);
+    } else if (result->status == CHECK_UNFINISHED)
         check_say(result, CHECK_FAILED, "the probe ended without an answer (%s)",
                   proc_describe(status, how, sizeof how));
 }

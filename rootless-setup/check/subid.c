@@ -28,7 +28,7 @@ struct side {
     int n;             /* -errno: unreadable */
     const char *where; /* the file, or the plug-in in its place */
     uint64_t total;
-    bool shared; /* with somebody else: only new ranges help */
+    bool shared; /* with somebody else, or unequal: only new ranges help */
 };
 
 static const char *noun(const struct side *side)
@@ -224,6 +224,7 @@ static void judge(const struct check_context *context, const struct subid_source
         check_cause(result, "the number of uids and gids differs: ids of files above the smaller "
                             "one cannot be kept");
         found(result, CHECK_WARNING);
+        uids.shared = true; /* only new ranges are of one size */
     }
     enum check_status status = check_worse(result->status, CHECK_OK);
     check_say(result, status, "%llu uids and %llu gids in %s", (unsigned long long)uids.total,
