@@ -147,10 +147,11 @@ static void script(const struct view *view)
         (void)fprintf(view->out, "END_OF_REMEDIES\n");
     (void)remedies(view, REMEDY_USER, false, as_root ? "# In the user's own shell:\n" : "",
                    as_root ? "#   " : "");
-    (void)remedies(view, REMEDY_NOTE, false, "# Not done by a command:\n", "#   ");
     (void)remedies(view, REMEDY_ROOT, true, "# As root, and only for what the hints name:\n",
                    "#   ");
-    (void)remedies(view, REMEDY_NOTE, true, "", "#   ");
+    static const char notes[] = "# Not done by a command:\n";
+    bool noted = remedies(view, REMEDY_NOTE, false, notes, "#   ");
+    (void)remedies(view, REMEDY_NOTE, true, noted ? "" : notes, "#   ");
 }
 
 static void verdict(const struct view *view, struct check_summary sum)
