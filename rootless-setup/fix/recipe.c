@@ -53,12 +53,3 @@ const struct fix_recipe *fix_recipe_find(const char *check)
             return &fix_recipes[i];
     return NULL;
 }
-
-bool fix_recipe_applies(const struct fix_recipe *recipe, bool systemd)
-{
-    for (size_t i = 0; i < FIX_STEPS_MAX && recipe->steps[i].name; i++)
-        if (systemd ||
-            (recipe->steps[i].kind != FIX_LINGER && recipe->steps[i].kind != FIX_DELEGATE))
-            return true;
-    return false;
-}

@@ -40,7 +40,5 @@ struct fix_recipe {
 extern const struct fix_recipe fix_recipes[];
 extern const size_t fix_recipes_count;
 
-/** False where there is no systemd for a recipe that is all systemd's. */
-bool fix_recipe_applies(const struct fix_recipe *recipe, bool systemd);
 /** @return the recipe, or NULL: fix can do nothing about that check */
 const struct fix_recipe *fix_recipe_find(const char *check);
