@@ -11,6 +11,8 @@
 # makes never exist outside, and whatever it starts ends with it. The work folder is removed from
 # outside, even after a SIGKILL.
 #
+# With memory_etc=1 set before, that copy of /etc is in memory, which is quicker to make.
+#
 # With own_network=1 set before, it also has a network of its own, with a loopback, that plays the
 # machine's: nobody else takes its ports.
 #
@@ -263,6 +265,7 @@ free_port() {
 rltest_private_machine() {
     local node
     mkdir "$work/dev" "$work/etc"
+    [ -z "${memory_etc:-}" ] || mount -t tmpfs -o mode=755 rltest-etc "$work/etc"
     cp -a /etc/. "$work/etc/"
     mount --bind "$work/etc" /etc
     mkdir "$work/.var-lib"

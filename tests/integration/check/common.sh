@@ -26,9 +26,11 @@ command -v python3 >/dev/null || skip_all "no python3"
 setpriv=$(command -v setpriv) # tests change $PATH
 python=$(python3 -c 'import sys; print(sys.executable)')
 
+# What her login runs under, as (prlimit --nofile=512:512), and with which options of setpriv.
+within=() session=()
 as_alice() { # COMMAND...: as a login of hers would run it
-    env -i PATH="$path" HOME="$work/home-alice" ${runtime:+XDG_RUNTIME_DIR="$runtime"} \
-        "$setpriv" --reuid $alice --regid $alice --clear-groups "$@"
+    "${within[@]}" env -i PATH="$path" HOME="$work/home-alice" ${runtime:+XDG_RUNTIME_DIR="$runtime"} \
+        "$setpriv" --reuid $alice --regid $alice --clear-groups "${session[@]}" "$@"
 }
 
 check() { # ARGS...: as alice, JSON to $out, exit status in $rc
@@ -57,4 +59,36 @@ END
     else
         fail "$1" "$answer"$'\n'"$err"
     fi
+}
+
+# What runs out under many containers: another process of hers holds it.
+holding() { # PYTHON: runs it as alice, which then waits; sets holder
+    rm -f "$work/held"
+    as_alice "$python" -IS -c "$1
+import os, time
+print(os.getpid(), flush=True)
+time.sleep(600)" >"$work/held" &
+    job=$!
+    wait_for 30 grep -qs . "$work/held"
+    holder=$(cat "$work/held")
+}
+
+let_go() {
+    kill "$holder"
+    wait "$job" || true
+}
+
+bus() { # ANSWER: a socket that says it to whoever logs in
+    holding "
+import os, socket, threading
+path = '$work/run-alice/bus'
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+def serve():
+    while True:
+        peer = listener.accept()[0]
+        ok = peer.recv(100) == b'\\0AUTH EXTERNAL ' + b'$alice'.hex().encode() + b'\\r\\n'
+        peer.sendall(b'$1' if ok else b'REJECTED\\r\\n')
+threading.Thread(target=serve, daemon=True).start()"
 }
