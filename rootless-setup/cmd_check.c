@@ -1,12 +1,12 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/options.h"
+#include "lib/cli/terminal.h"
 #include "rootless-setup/check/report.h"
 #include "rootless-setup/check/run.h"
 #include "rootless-setup/commands.h"
@@ -49,7 +49,7 @@ static const struct cli_option options[] = {
      .kind = CLI_STRING,
      .offset = offsetof(struct config, color),
      .value = "WHEN",
-     .help = "auto, always or never (default: auto, on a terminal)",
+     .help = "auto, always or never (default: auto, on a terminal without NO_COLOR)",
      .choices = color_choices},
 };
 
@@ -75,12 +75,6 @@ static int select_probes(char **ids, size_t n, bool wanted[PROBES_MAX], struct e
     }
     check_add_needs(wanted);
     return 0;
-}
-
-static bool use_color(const struct config *config)
-{
-    return str_equal(config->color, "always") ||
-           (str_equal(config->color, "auto") && isatty(STDOUT_FILENO));
 }
 
 /* What root need not paste. */
@@ -110,7 +104,7 @@ static int report(const struct config *config, const struct check_context *conte
     if (config->json)
         r = report_json(context, wanted, results, stdout);
     else if (!config->quiet) {
-        report_text(context, wanted, results, use_color(config), stdout);
+        report_text(context, wanted, results, terminal_color(config->color), stdout);
         suggest_fix(context, wanted, results);
     }
     if (r < 0 || fflush(stdout) != 0)

@@ -10,6 +10,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/options.h"
+#include "lib/cli/terminal.h"
 #include "rootless-setup/check/run.h"
 #include "rootless-setup/commands.h"
 #include "rootless-setup/explain/report.h"
@@ -152,7 +153,7 @@ int cmd_explain(int argc, char **argv)
     if (config.json)
         r = explain_report_json(&answer, stdout);
     else
-        explain_report_text(&answer, isatty(STDOUT_FILENO), stdout);
+        explain_report_text(&answer, terminal_color("auto"), stdout);
     if (r < 0 || fflush(stdout) != 0) {
         (void)err_sys(&err, r < 0 ? -r : errno, "cannot write the answer");
         return cli_fail(&err, CLI_USAGE);

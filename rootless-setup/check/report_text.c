@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+#include "lib/cli/terminal.h"
+
+/* Behind the status; text that goes on below it begins there. */
+#define STATUS_WIDTH 9
+#define UNDER_STATUS "         "
+
+/* Fewer columns than that beside the titles, and the text goes below them. */
+#define BESIDE_MIN 30
+
 struct check_summary report_summary(const bool wanted[PROBES_MAX],
                                     const struct check_result *results)
 {
@@ -38,6 +47,7 @@ struct view {
     const bool *wanted;
     const struct check_result *results;
     bool color;
+    unsigned width; /* to fold at, or 0 */
     FILE *out;
 };
 
@@ -61,6 +71,21 @@ static void status_word(const struct view *view, enum check_status status)
                   no_color(view));
 }
 
+/* Beside the titles, folded there, or below where the terminal is too narrow for that. */
+static void evidence(const struct view *view, const char *title, int title_width, const char *text)
+{
+    char indent[64];
+    size_t column = STATUS_WIDTH + (size_t)title_width + 2;
+    if (view->width > 0 && view->width < column + BESIDE_MIN) {
+        (void)fprintf(view->out, "  %s\n" UNDER_STATUS, title);
+        terminal_fold(view->out, text, STATUS_WIDTH, UNDER_STATUS, view->width);
+        return;
+    }
+    (void)fprintf(view->out, "  %-*s  ", title_width, title);
+    (void)snprintf(indent, sizeof indent, "%*s", (int)column, "");
+    terminal_fold(view->out, text, column, indent, view->width);
+}
+
 static void lines(const struct view *view)
 {
     size_t width = 0;
@@ -71,24 +96,39 @@ static void lines(const struct view *view)
         if (!view->wanted[i])
             continue;
         status_word(view, view->results[i].status);
-        (void)fprintf(view->out, "  %-*s  %s\n", (int)width, check_probes[i].title,
-                      view->results[i].evidence);
+        evidence(view, check_probes[i].title, (int)width, view->results[i].evidence);
     }
 }
 
+static void cause(const struct view *view, size_t probe)
+{
+    char label[96];
+    const struct check_probe *what = &check_probes[probe];
+    (void)snprintf(label, sizeof label, "  %s (%s): ", what->title, what->id);
+    status_word(view, view->results[probe].status);
+    (void)fprintf(view->out, "%s", label);
+    terminal_fold(view->out, view->results[probe].cause, STATUS_WIDTH - 2 + strlen(label),
+                  UNDER_STATUS, view->width);
+}
+
+/* What is worst comes first. */
 static void causes(const struct view *view)
 {
+    static const enum check_status order[] = {CHECK_FAILED, CHECK_WARNING, CHECK_HINT};
     const char *heading = "\nWhy:\n";
-    for (size_t i = 0; i < check_probes_count; i++) {
-        const struct check_result *result = &view->results[i];
-        if (!view->wanted[i] || result->cause[0] == '\0')
-            continue;
-        (void)fprintf(view->out, "%s", heading);
-        heading = "";
-        status_word(view, result->status);
-        (void)fprintf(view->out, "  %s: %s (docs/checks.md#%s)\n", check_probes[i].title,
-                      result->cause, check_probes[i].id);
-    }
+    for (size_t s = 0; s < sizeof order / sizeof order[0]; s++)
+        for (size_t i = 0; i < check_probes_count; i++) {
+            const struct check_result *result = &view->results[i];
+            if (!view->wanted[i] || result->status != order[s] || result->cause[0] == '\0')
+                continue;
+            (void)fprintf(view->out, "%s", heading);
+            heading = "";
+            cause(view, i);
+        }
+    if (heading[0] == '\0')
+        terminal_fold(view->out,
+                      "More on each: rootless-setup explain NAME, with the name in brackets", 0, "",
+                      view->width);
 }
 
 /* Remedies for hints are kept apart: nothing needs them. */
@@ -108,6 +148,19 @@ static bool printed_before(const struct view *view, size_t probe, enum check_rem
     return false;
 }
 
+/* Its lines. What is a comment is folded, so that each line is one; a command never is. */
+static void remedy(const struct view *view, const char *lines, const char *prefix, bool comment)
+{
+    char line[sizeof view->results->remedy[0]];
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        (void)snprintf(line, sizeof line, "%.*s", (int)len, lines);
+        (void)fprintf(view->out, "%s", prefix);
+        terminal_fold(view->out, line, strlen(prefix), prefix, comment ? view->width : 0);
+        lines += len + (lines[len] == '\n');
+    }
+}
+
 /* All remedies of one kind below a heading, which is left out when there is none. */
 static bool remedies(const struct view *view, enum check_remedy kind, bool hints,
                      const char *heading, const char *prefix)
@@ -119,11 +172,7 @@ static bool remedies(const struct view *view, enum check_remedy kind, bool hints
         (void)fprintf(view->out, "%s# %s%s:\n", any ? "" : heading, check_probes[i].title,
                       hints ? ", if wanted" : "");
         any = true;
-        for (const char *text = view->results[i].remedy[kind]; *text;) {
-            size_t len = strcspn(text, "\n");
-            (void)fprintf(view->out, "%s%.*s\n", prefix, (int)len, text);
-            text += len + (text[len] == '\n');
-        }
+        remedy(view, view->results[i].remedy[kind], prefix, kind == REMEDY_NOTE);
     }
     return any;
 }
@@ -185,7 +234,7 @@ static void verdict(const struct view *view, struct check_summary sum)
 void report_findings(const struct check_context *context, const bool wanted[PROBES_MAX],
                      const struct check_result *results, bool color, FILE *out)
 {
-    const struct view view = {context, wanted, results, color, out};
+    const struct view view = {context, wanted, results, color, terminal_width(), out};
     lines(&view);
     causes(&view);
     script(&view);
@@ -194,7 +243,7 @@ void report_findings(const struct check_context *context, const bool wanted[PROB
 void report_text(const struct check_context *context, const bool wanted[PROBES_MAX],
                  const struct check_result *results, bool color, FILE *out)
 {
-    const struct view view = {context, wanted, results, color, out};
+    const struct view view = {context, wanted, results, color, terminal_width(), out};
     (void)fprintf(out, "Checking user %s (uid %u) on %s, Linux %s\n\n", context->subject.name,
                   context->subject.uid, context->distro.pretty_name, context->facts.kernel_release);
     report_findings(context, wanted, results, color, out);

@@ -1,24 +1,16 @@
 #include <string.h>
 
+#include "lib/cli/terminal.h"
 #include "rootless-setup/explain/report.h"
 
 #define WIDTH 78
 
-/* Words up to the width of a line. */
+/* To the width of the terminal, or one that reads well where there is none. */
 static void wrapped(const char *text, const char *indent, FILE *out)
 {
-    size_t column = 0;
-    while (*text) {
-        size_t len = strcspn(text, " ");
-        if (column > 0 && column + 1 + len > WIDTH) {
-            (void)fprintf(out, "\n");
-            column = 0;
-        }
-        int n = fprintf(out, "%s%.*s", column > 0 ? " " : indent, (int)len, text);
-        column += n > 0 ? (size_t)n : 0;
-        text += len + (text[len] == ' ');
-    }
-    (void)fprintf(out, "\n");
+    unsigned width = terminal_width();
+    (void)fprintf(out, "%s", indent);
+    terminal_fold(out, text, strlen(indent), indent, width > 0 && width < WIDTH ? width : WIDTH);
 }
 
 static void indented(const char *lines, FILE *out)

@@ -9,6 +9,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/options.h"
+#include "lib/cli/terminal.h"
 #include "rootless-setup/subid/audit/audit.h"
 #include "rootless-setup/subid/audit/files.h"
 #include "rootless-setup/subid/audit/report.h"
@@ -96,7 +97,7 @@ static void print_text(const struct work *work, enum audit_level least)
     if (work->ground.source[0] && !work->ground.source_fault[0])
         printf("The files are not consulted: nsswitch.conf names the plug-in %s.\n",
                work->ground.source);
-    const struct audit_print how = {.least = least, .color = isatty(STDOUT_FILENO), .help = true};
+    const struct audit_print how = {.least = least, .color = terminal_color("auto"), .help = true};
     audit_print(findings, &work->place, &how, stdout);
     printf("%zu errors, %zu warnings, %zu notes; %" PRIu64 " blocks of ids are left to hand out\n",
            audit_findings_count(findings, AUDIT_ERROR),

@@ -9,6 +9,7 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/options.h"
+#include "lib/cli/terminal.h"
 #include "rootless-setup/subid/audit/audit.h"
 #include "rootless-setup/subid/audit/files.h"
 #include "rootless-setup/subid/audit/mend.h"
@@ -129,7 +130,7 @@ static void free_work(struct work *work)
 
 static void print_text(const struct work *work, bool dry_run)
 {
-    struct audit_print how = {.least = AUDIT_NOTE, .color = isatty(STDOUT_FILENO)};
+    struct audit_print how = {.least = AUDIT_NOTE, .color = terminal_color("auto")};
     if (dry_run) {
         subid_print_diff(&work->transaction);
         return;

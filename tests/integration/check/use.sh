@@ -44,6 +44,45 @@ unlike "no colour for a pipe" "$out" $'\033'
 run as_alice "$setup" check --color=always subid
 like "colour for --color=always" "$out" $'\033\\[32mok'
 
+# On a terminal.
+tty() { # COLUMNS COMMAND...
+    local text="stty cols $1;"
+    shift
+    run as_alice script -qec "$text $(printf ' %q' "$@")" /dev/null
+    out=$(tr -d '\r' <<<"$out")
+}
+unfolded() { # COLUMNS TEXT: lines that are longer, though they have a blank to break at
+    "$python" -IS - "$@" <<'END'
+import re, sys
+width, text = int(sys.argv[1]), re.sub("\033[^m]*m", "", sys.argv[2]).split("\nRemedies,")[0]
+for line in text.splitlines()[2:]:
+    indent = len(line) - len(line.lstrip())
+    if len(line.rstrip()) > width and len(line.split()) > 1:
+        print(line)
+END
+}
+runtime="" tty 80 env TERM=xterm "$setup" check
+like "a terminal gets colour" "$out" $'\033\\[31mfailed'
+for columns in 40 80 200; do
+    runtime="" tty $columns "$setup" check
+    is "$columns columns: every line is folded" "$(unfolded $columns "$out")" ""
+    like "$columns columns: commands are not" "$out" "\n*install -d -m 0700 -o $alice -g $alice /run/user/$alice"
+done
+like "what failed is explained first" "$out" $'\nWhy:\n[^\n]*failed[^\n]*\\(runtime-dir\\): '
+unlike "200 columns: one line a check" "$out" $'\n        '
+tty 80 env TERM=xterm NO_COLOR=1 "$setup" check subid
+unlike "NO_COLOR: none" "$out" $'\033'
+tty 80 env TERM=xterm NO_COLOR= "$setup" check subid
+like "NO_COLOR that is empty: colour" "$out" $'\033'
+tty 80 env TERM=xterm NO_COLOR=1 "$setup" check --color=always subid
+like "--color=always goes before NO_COLOR" "$out" $'\033'
+tty 80 env TERM=xterm "$setup" check --color=never subid
+unlike "--color=never: none" "$out" $'\033'
+tty 80 env TERM=dumb "$setup" check subid
+unlike "a dumb terminal gets none" "$out" $'\033'
+tty 80 "$setup" check --json subid
+unlike "--json has none" "$out" $'\033'
+
 if [ -c /dev/net/tun ]; then
     chmod 600 /dev/net/tun
     run as_alice "$setup" check net.tun net.ping subid
