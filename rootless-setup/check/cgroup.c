@@ -133,6 +133,10 @@ static void check_controllers(const char *path, const struct check_facts *facts,
     check_cause(result, "not delegated: %s; limits that need them are refused or ignored", missing);
     if (facts->systemd)
         remedy_delegate(result);
+    else
+        check_remedy(result, REMEDY_NOTE,
+                     "without systemd, whoever makes the cgroup has to name them in "
+                     "cgroup.subtree_control of every cgroup above it");
 }
 
 static void say_no_v2(const struct check_facts *facts, struct check_result *result)
