@@ -57,7 +57,7 @@ import re, sys
 width, text = int(sys.argv[1]), re.sub("\033[^m]*m", "", sys.argv[2]).split("\nRemedies,")[0]
 for line in text.splitlines()[2:]:
     indent = len(line) - len(line.lstrip())
-    if len(line.rstrip()) > width and len(line.split()) > 1:
+    if len(line.rstrip()) > width and len(line.split()) > 1 and not line.rstrip().endswith("):"):
         print(line)
 END
 }

@@ -84,6 +84,9 @@ fits "--json of a check" explain "$out"
 run explain --json "all is well"
 fits "--json of an unknown text" explain "$out"
 
+ok "each text of errors.txt is its row, and what it has one type is there" "$python" -IS \
+    "$SOURCE_ROOT/tests/integration/explain/texts.py" "$setup" "$SOURCE_ROOT/rootless-setup/explain/errors.txt"
+
 run explain --nonsense
 is "an unknown option" "$rc:$out" "2:"
 run explain --user rltest-bob "$failed"
