@@ -13,12 +13,14 @@
 #include "rootless-setup/check/run.h"
 #include "rootless-setup/commands.h"
 #include "rootless-setup/fix/apply.h"
+#include "rootless-setup/fix/tell.h"
 #include "rootless-setup/words.h"
 
 struct config {
     const char *user;
     const char *root;
     bool dry_run;
+    bool json;
 };
 
 static const struct cli_option options[] = {
@@ -38,6 +40,10 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct config, root),
      .value = "DIR",
      .help = "files of the image below DIR; nothing of this machine is touched"},
+    {.name = "json",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct config, json),
+     .help = "one JSON object (docs/fix-schema.json)"},
 };
 
 /* The command as it goes on: what is asked, and about whom. */
@@ -46,6 +52,8 @@ struct session {
     struct check_context context;
     bool has_subject; /* checks can be tried */
     bool wanted[PROBES_MAX];
+    struct fix_teller teller;
+    bool changed; /* something was, or would be */
 };
 
 static const char *list_recipes(char *buf, size_t size)
@@ -105,8 +113,11 @@ static int drop_passing(struct session *session, struct err *err)
         if (!session->wanted[i] || results[i].status != CHECK_OK)
             continue;
         session->wanted[i] = false;
-        (void)printf("%s:\n  in order for %s: nothing to do\n", check_probes[i].id,
-                     session->context.subject.name);
+        char line[320];
+        (void)snprintf(line, sizeof line, "in order for %s: nothing to do",
+                       session->context.subject.name);
+        tell_begin(&session->teller, check_probes[i].id);
+        tell_outcome(&session->teller, "in order", line);
     }
     return r;
 }
@@ -130,9 +141,14 @@ static int select_failing(struct session *session, struct err *err)
         if (status != CHECK_WARNING && status < CHECK_FAILED)
             continue;
         session->wanted[i] = results[i].fixable && fix_recipe_find(check_probes[i].id);
-        if (!session->wanted[i])
-            (void)printf("%s: %s; see rootless-setup check\n", check_probes[i].id,
-                         status == CHECK_SKIPPED ? "not tried" : "nothing that fix can do");
+        if (session->wanted[i])
+            continue;
+        tell_begin(&session->teller, check_probes[i].id);
+        if (status == CHECK_SKIPPED)
+            tell_outcome(&session->teller, "not tried", "not tried; see rootless-setup check");
+        else
+            tell_outcome(&session->teller, "nothing",
+                         "nothing that fix can do; see rootless-setup check");
     }
     return r;
 }
@@ -167,8 +183,8 @@ static int verify(const struct session *session, struct err *err)
     int r = check_run(&session->context, wanted, &results, err);
     for (size_t i = 0; r == 0 && i < check_probes_count; i++)
         if (session->wanted[i])
-            (void)printf("%s for %s: %s (%s)\n", check_probes[i].id, session->context.subject.name,
-                         check_status_name(results[i].status), results[i].evidence);
+            tell_now(&session->teller, &check_probes[i], &results[i],
+                     session->context.subject.name);
     return r;
 }
 
@@ -181,7 +197,7 @@ static int apply(struct session *session, struct place *place, struct record *re
         .user = session->config.user,
         .bin_dir = session->context.facts.bin_dir,
         .dry = session->config.dry_run,
-        .out = stdout,
+        .teller = &session->teller,
     };
     int r = fix_resume(&run, err);
     if (r < 0)
@@ -198,8 +214,7 @@ static int apply(struct session *session, struct place *place, struct record *re
     r = fix_finish(&run, err);
     if (r < 0)
         return r;
-    if (run.dry && run.changed > 0)
-        (void)printf("Nothing was done (--dry-run).\n");
+    session->changed = run.changed > 0;
     if (!run.dry && run.changed > 0 && session->has_subject)
         r = verify(session, err);
     return r < 0 ? r : run.refused > 0 ? -ECANCELED : 0;
@@ -239,10 +254,15 @@ int cmd_fix(int argc, char **argv)
                   n > 0 ? " CHECK..." : "");
         return CLI_FAILED;
     }
-    if (find_subject(&session, &err) < 0 ||
+    if (tell_start(&session.teller, session.config.json, stdout) < 0 ||
+        find_subject(&session, &err) < 0 ||
         (n == 0 ? select_failing(&session, &err) : drop_passing(&session, &err)) < 0)
         return cli_fail(&err, CLI_USAGE);
     r = work(&session, &err);
+    int told =
+        tell_finish(&session.teller, session.config.root, session.config.dry_run, session.changed);
+    if (told < 0 && r == 0)
+        r = err_sys(&err, -told, "cannot write the report");
     if (fflush(stdout) != 0 && r == 0)
         r = err_sys(&err, errno, "cannot write the report");
     if (r == -ECANCELED)

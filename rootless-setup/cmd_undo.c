@@ -11,12 +11,14 @@
 #include "lib/cli/options.h"
 #include "rootless-setup/commands.h"
 #include "rootless-setup/fix/recipe.h"
+#include "rootless-setup/fix/tell.h"
 #include "rootless-setup/fix/undo.h"
 #include "rootless-setup/words.h"
 
 struct config {
     const char *root;
     bool dry_run;
+    bool json;
 };
 
 static const struct cli_option options[] = {
@@ -30,6 +32,10 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct config, root),
      .value = "DIR",
      .help = "files of the image below DIR; nothing of this machine is touched"},
+    {.name = "json",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct config, json),
+     .help = "one JSON object (docs/fix-schema.json)"},
 };
 
 static const struct cli_program program = {
@@ -52,7 +58,7 @@ static bool asked_for(const struct change *change, char **ids, size_t n)
 
 /* The last change first. @return 0, 1 when something was left alone, or -errno */
 static int undo_all(const struct config *config, const struct place *place, struct record *record,
-                    char **ids, size_t n, struct err *err)
+                    char **ids, size_t n, struct fix_teller *teller, struct err *err)
 {
     int left = 0;
     size_t found = 0;
@@ -61,7 +67,9 @@ static int undo_all(const struct config *config, const struct place *place, stru
         if (!asked_for(change, ids, n))
             continue;
         found++;
-        int r = undo_change(place, change, config->dry_run, stdout, err);
+        tell_again(teller, change->check);
+        int r = undo_change(place, change, config->dry_run, teller, err);
+        tell_outcome(teller, r < 0 ? "failed" : r == UNDO_EDITED ? "left" : "done", NULL);
         if (r < 0)
             return err_wrap(err, r, "cannot undo what was done for %s", change->check);
         left |= r == UNDO_EDITED;
@@ -72,23 +80,27 @@ static int undo_all(const struct config *config, const struct place *place, stru
         if (r < 0)
             return r;
     }
-    if (found == 0)
+    if (found == 0 && !config->json)
         (void)printf("nothing to undo\n");
-    else if (config->dry_run)
-        (void)printf("Nothing was done (--dry-run).\n");
     return left;
 }
 
 static int work(const struct config *config, char **ids, size_t n, struct err *err)
 {
     struct place place;
+    struct fix_teller teller;
     static struct record record;
+    if (tell_start(&teller, config->json, stdout) < 0)
+        return err_sys(err, ENOMEM, "cannot begin the report");
     int r = place_open(config->root, &place, err);
     if (r < 0)
         return r;
     r = record_open(&place, false, &record, err);
     if (r == 0)
-        r = undo_all(config, &place, &record, ids, n, err);
+        r = undo_all(config, &place, &record, ids, n, &teller, err);
+    int told = tell_finish(&teller, config->root, config->dry_run, teller.any);
+    if (told < 0 && r >= 0)
+        r = err_sys(err, -told, "cannot write the report");
     record_close(&record);
     place_close(&place);
     return r;

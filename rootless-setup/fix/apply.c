@@ -10,6 +10,7 @@
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "rootless-setup/fix/host.h"
+#include "rootless-setup/fix/tell.h"
 #include "rootless-setup/fix/undo.h"
 
 #define CONTENT_MAX 1024
@@ -25,19 +26,14 @@ struct doing {
 
 static void refuse(const struct doing *doing, const char *what, const char *why)
 {
-    (void)fprintf(doing->run->out, "  %s: %s\n", what, why);
+    tell_step(doing->run->teller, (struct told){TELL_LEFT, .target = what, .why = why});
     doing->run->refused++;
 }
 
 static void told(const struct doing *doing, const char *path, const char *content, bool there)
 {
-    FILE *out = doing->run->out;
-    (void)fprintf(out, "  %s %s%s\n", there ? "replace" : "write", path, *content ? ":" : "");
-    while (*content) {
-        size_t len = strcspn(content, "\n");
-        (void)fprintf(out, "    | %.*s\n", (int)len, content);
-        content += len + (content[len] == '\n');
-    }
+    tell_step(doing->run->teller,
+              (struct told){there ? TELL_REPLACE : TELL_WRITE, .target = path, .value = content});
     doing->run->changed++;
 }
 
@@ -182,7 +178,7 @@ static int do_sysctl(const struct doing *doing, const struct fix_step *step)
     r = do_file(doing, path, content, RELOAD_NONE);
     if (r < 0 || !run->place->running || run->refused != refused)
         return r;
-    (void)fprintf(run->out, "  set %s = %s (it is %s)\n", step->target, step->value, now);
+    tell_step(run->teller, (struct told){TELL_SET, step->target, step->value, .was = now});
     doing->run->changed++;
     if (run->dry)
         return 0;
@@ -208,7 +204,7 @@ static size_t split(const char *list, char words[MODULES_MAX][MODULE_NAME_MAX])
 
 static int load(const struct doing *doing, const char *module)
 {
-    (void)fprintf(doing->run->out, "  load %s\n", module);
+    tell_step(doing->run->teller, (struct told){TELL_LOAD, .target = module});
     doing->run->changed++;
     if (doing->run->dry)
         return 0;
@@ -282,8 +278,8 @@ static int do_device(const struct doing *doing, const struct fix_step *step)
         refuse(doing, step->target, "there is no such device node");
         return 0;
     }
-    (void)fprintf(run->out, "  set the mode of %s to %s%s%s%s\n", step->target, wanted,
-                  now[0] ? " (it is " : "", now, now[0] ? ")" : ", once it is there");
+    tell_step(run->teller, (struct told){TELL_MODE, step->target, wanted, now[0] ? now : NULL,
+                                         now[0] ? NULL : ", once it is there"});
     doing->run->changed++;
     if (run->dry)
         return 0;
@@ -377,7 +373,7 @@ static void take_back(const struct fix_run *run, size_t entries)
 {
     struct err err = {0};
     for (size_t i = run->record->n; i-- > entries;)
-        if (undo_change(run->place, &run->record->changes[i], false, run->out, &err) == UNDONE)
+        if (undo_change(run->place, &run->record->changes[i], false, run->teller, &err) == UNDONE)
             record_drop(run->record, i);
     (void)record_save(run->record, &err);
 }
@@ -388,15 +384,21 @@ int fix_apply(struct fix_run *run, const struct fix_recipe *recipe, struct err *
     unsigned changed = run->changed, refused = run->refused;
     size_t entries = run->record->n;
     int r = 0;
-    (void)fprintf(run->out, "%s:\n", recipe->check);
+    tell_begin(run->teller, recipe->check);
     for (size_t i = 0; r == 0 && i < FIX_STEPS_MAX && recipe->steps[i].name; i++)
         r = do_step(&doing, &recipe->steps[i]);
     if (r < 0 && !run->dry && run->record->n > entries) {
-        (void)fprintf(run->out, "  that failed; back:\n");
+        tell_step(run->teller, (struct told){TELL_FAILED, .why = err ? err->msg : NULL});
         take_back(run, entries);
     }
-    if (r == 0 && run->changed == changed && run->refused == refused)
-        (void)fprintf(run->out, "  nothing to do\n");
+    bool nothing = run->changed == changed && run->refused == refused;
+    tell_outcome(run->teller,
+                 r < 0                     ? "failed"
+                 : nothing                 ? "nothing"
+                 : run->refused != refused ? "left"
+                 : run->dry                ? "planned"
+                                           : "done",
+                 r == 0 && nothing ? "nothing to do" : NULL);
     return r;
 }
 

@@ -6,13 +6,13 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "rootless-setup/fix/place.h"
 #include "rootless-setup/fix/recipe.h"
 #include "rootless-setup/fix/record.h"
 
 struct err;
+struct fix_teller;
 
 struct fix_run {
     const struct place *place;
@@ -20,9 +20,9 @@ struct fix_run {
     const char *user;    /**< for whom linger is; NULL: nobody was named */
     const char *bin_dir; /**< where our programs are, or "": for AppArmor's profile */
     bool dry;            /**< only tells */
-    FILE *out;           /**< one line a step */
-    unsigned changed;    /**< steps done, or to be done */
-    unsigned refused;    /**< steps that somebody must decide: told on @p out */
+    struct fix_teller *teller;
+    unsigned changed; /**< steps done, or to be done */
+    unsigned refused; /**< steps that somebody must decide: told */
 };
 
 /** @return 0, or -errno after what this call had done was taken back */

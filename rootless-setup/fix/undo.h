@@ -4,12 +4,12 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "rootless-setup/fix/place.h"
 #include "rootless-setup/fix/record.h"
 
 struct err;
+struct fix_teller;
 
 /** What came of it. */
 enum undone {
@@ -18,9 +18,9 @@ enum undone {
 };
 
 /**
- * @param dry  tells on @p out what would be done, and does nothing
- * @param out  one line a step, also on what is left as it is and why
+ * @param dry     tells what would be done, and does nothing
+ * @param teller  hears of each step, also of what is left as it is and why
  * @return enum undone or -errno
  */
-int undo_change(const struct place *place, const struct change *change, bool dry, FILE *out,
-                struct err *err);
+int undo_change(const struct place *place, const struct change *change, bool dry,
+                const struct fix_teller *teller, struct err *err);

@@ -56,6 +56,30 @@ is "undo: no record is left" "$(ls /var/lib/rootless-toolkit/fix)" ""
 run undo
 like "undo once more" "$rc:$out" "^0:nothing to undo"
 
+# For programs.
+run fix --json --dry-run --user rltest-alice net.ping
+fits "fix --json --dry-run fits docs/fix-schema.json" fix "$out"
+says_json() { # WHAT PYTHON: true of the report, r
+    is "$1" "$("$python" -IS -c "import json, sys; r = json.load(sys.stdin); print($2)" <<<"$out")" True
+}
+says_json "... planned, and nothing is done" "not r['changed'] and r['dry_run'] and r['checks'][0]['outcome'] == 'planned' and r['checks'][0]['now'] is None"
+run fix --json --user rltest-alice net.ping net.ports userns
+fits "fix --json fits" fix "$out"
+says_json "... the steps, and how it is now" "[c['outcome'] for c in r['checks']] == ['in order', 'done', 'done'] and [s['action'] for s in r['checks'][1]['steps']] == ['write', 'set'] and r['checks'][1]['steps'][1]['was'] == '1 0' and r['checks'][1]['now']['status'] == 'ok'"
+run fix --json net.ping
+fits "fix --json with nothing to do fits" fix "$out"
+says_json "... nothing" "r['checks'][0]['outcome'] == 'nothing' and not r['changed']"
+echo "# mine" >>/etc/sysctl.d/60-rootless-ping.conf
+run undo --json
+fits "undo --json fits" fix "$out"
+says_json "... done, and left" "{c['id']: c['outcome'] for c in r['checks']} == {'net.ports': 'done', 'net.ping': 'left'}"
+sed -i '$d' /etc/sysctl.d/60-rootless-ping.conf
+run undo --json
+says_json "... and then done" "r['changed'] and r['checks'][0]['outcome'] == 'done'"
+run undo --json
+fits "undo --json with nothing to undo fits" fix "$out"
+as_it_was "--json"
+
 # Two at once wait for one another.
 fix net.ping >/dev/null &
 first=$!
