@@ -1,9 +1,13 @@
 #include "rootless-setup/check/explain.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "rootless-setup/check/quote.h"
+
+/* As the documentation of engines has it, from the times when it was 0. */
+#define MAX_USERNS 28633
 
 void remedy_sysctl(struct check_result *result, const char *key, const char *value,
                    const char *name)
@@ -14,6 +18,15 @@ void remedy_sysctl(struct check_result *result, const char *key, const char *val
                  "sysctl -p /etc/sysctl.d/60-rootless-%s.conf",
                  key, value, name, name);
     result->fixable = true;
+}
+
+void remedy_raise(struct check_result *result, const char *key, long now, long wanted,
+                  const char *name)
+{
+    char value[32];
+    (void)snprintf(value, sizeof value, "%ld", now < wanted ? wanted : 2 * now);
+    remedy_sysctl(result, key, value, name);
+    result->fixable = now < wanted;
 }
 
 void remedy_session(const struct check_subject *subject, const struct check_facts *facts,
@@ -113,14 +126,14 @@ static void explain_exhausted(const struct check_facts *facts, struct check_resu
 {
     if (facts->max_userns == 0) {
         check_cause(result, "user.max_user_namespaces is 0: user namespaces are switched off");
-        remedy_sysctl(result, "user.max_user_namespaces", "28633", "max-userns");
+        remedy_raise(result, "user.max_user_namespaces", 0, MAX_USERNS, "max-userns");
         return;
     }
     check_cause(result,
                 "user.max_user_namespaces is %ld and used up by this user, or user "
                 "namespaces are nested 32 deep",
                 facts->max_userns);
-    remedy_sysctl(result, "user.max_user_namespaces", "28633", "max-userns");
+    remedy_raise(result, "user.max_user_namespaces", facts->max_userns, MAX_USERNS, "max-userns");
 }
 
 static void explain_powerless(int code, const struct check_facts *facts,

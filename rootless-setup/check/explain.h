@@ -63,5 +63,9 @@ void remedy_session(const struct check_subject *subject, const struct check_fact
 /** Adds the root commands that set a sysctl now and at boot. @param name  of the drop-in file */
 void remedy_sysctl(struct check_result *result, const char *key, const char *value,
                    const char *name);
+/** The same for a limit that is used up: what is wanted at least, or twice what it is now, which is
+ * more than fix knows of. */
+void remedy_raise(struct check_result *result, const char *key, long now, long wanted,
+                  const char *name);
 /** Adds the root commands that load modules now and at boot. */
 void remedy_modules(struct check_result *result, const char *modules, const char *name);

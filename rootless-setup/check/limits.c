@@ -1,12 +1,17 @@
 /* Shares of the kernel that run out under many containers, with errors that name something else. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/keyctl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/cursor.h"
+#include "lib/base/file.h"
+#include "lib/base/str.h"
 #include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/probe.h"
 
@@ -16,6 +21,23 @@
 #define NOFILE_ENGINE 1024   /**< below it dockerd and containerd run dry */
 #define NOFILE_CLUSTER 65536 /**< kind asks for that many in its nodes */
 #define NPROC_ENGINE 1024
+
+/* One of two limits is used up, which of them is not known: what is high enough may stay. fix does
+ * the rest only where it knows how high. */
+static void raise_limit(struct check_result *result, const char *path, const char *key, long wanted,
+                        const char *name)
+{
+    char file[128], text[32];
+    uint64_t now = 0;
+    bool fixable = result->fixable;
+    (void)str_format(file, sizeof file, "/proc/sys/%s", path);
+    if (file_read_into(AT_FDCWD, file, text, sizeof text, NULL) > 0) {
+        struct cursor c = cursor_of(text);
+        (void)cursor_u64(&c, 10, INT32_MAX / 2, &now);
+    }
+    remedy_raise(result, key, (long)now, wanted, name);
+    result->fixable |= fixable;
+}
 
 static void say_no_key(int code, const char *what, struct check_result *result)
 {
@@ -31,8 +53,8 @@ static void say_no_key(int code, const char *what, struct check_result *result)
     }
     check_cause(result, "each container takes a keyring, and the user's share is used up: "
                         "kernel.keys.maxkeys, kernel.keys.maxbytes");
-    remedy_sysctl(result, "kernel.keys.maxkeys", "20000", "keys");
-    remedy_sysctl(result, "kernel.keys.maxbytes", "400000", "keys-bytes");
+    raise_limit(result, "kernel/keys/maxkeys", "kernel.keys.maxkeys", 20000, "keys");
+    raise_limit(result, "kernel/keys/maxbytes", "kernel.keys.maxbytes", 400000, "keys-bytes");
 }
 
 /* Each container joins a session keyring of its own, which counts against the user. */
@@ -70,8 +92,10 @@ void probe_inotify(const struct check_context *context, struct check_result *res
                                    : "the user's share of watches is used up "
                                      "(fs.inotify.max_user_watches), which programs report as no "
                                      "space left on device");
-        remedy_sysctl(result, "fs.inotify.max_user_instances", "1024", "inotify");
-        remedy_sysctl(result, "fs.inotify.max_user_watches", "524288", "inotify-watches");
+        raise_limit(result, "fs/inotify/max_user_instances", "fs.inotify.max_user_instances", 1024,
+                    "inotify");
+        raise_limit(result, "fs/inotify/max_user_watches", "fs.inotify.max_user_watches", 524288,
+                    "inotify-watches");
         return;
     }
     check_say(result, CHECK_OK, "made %d instances, each with a watch", INOTIFY_WANTED);
