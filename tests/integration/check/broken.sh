@@ -151,6 +151,46 @@ a_lan() {
     ip link set rltest up
 }
 
+# What follows is the whole machine's: for a virtual one.
+
+keep() { # SYSCTL...: the values come back at the end
+    local name
+    for name in "$@"; do
+        at_end sysctl -qw "$name=$(sysctl -n "$name")"
+    done
+}
+
+setting() { # SYSCTL VALUE
+    keep "$1"
+    sysctl -qw "$1=$2"
+}
+
+without_modules() { # MODULE...: they are not loaded, and the kernel loads none by itself
+    local tries=200 names
+    names="^($(IFS='|' && echo "$*")) "
+    keep kernel.modprobe
+    at_end modprobe -a "$@"
+    # Those of a network namespace that just went are in use for a moment.
+    while grep -qE "$names" /proc/modules; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || cannot "still in use: $(grep -E "$names" /proc/modules)"
+        modprobe -r "$@" 2>/dev/null || sleep 0.1
+    done
+    sysctl -qw kernel.modprobe=/bin/false
+}
+
+delegated() { # as systemd makes the cgroup of a user's manager; sets manager
+    local dir=/sys/fs/cgroup part
+    for part in user.slice "user-$alice.slice" "user@$alice.service"; do
+        echo "+cpu +memory +pids +cpuset +io" >"$dir/cgroup.subtree_control"
+        dir=$dir/$part
+        mkdir "$dir"
+        at_end rmdir "$dir"
+    done
+    manager=$dir
+    chown -R "$alice" "$manager"
+}
+
 stub() { # NAME [SHELL TEXT]: a script that stands before the real program
     printf '#!/bin/sh\n%s\n' "${2:-}" >"$work/stub/$1"
     chmod 755 "$work/stub/$1"
