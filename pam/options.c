@@ -15,7 +15,7 @@
 enum kind { FLAG, NUMBER, TEXT, CHOICE };
 
 /* What `rootless-setup launch` can start. */
-static const char *const engines[] = {"docker", "containerd", "buildkit", "podman", NULL};
+static const char *const engines[] = {"docker", "containerd", "buildkit", "podman", "k3s", NULL};
 
 static const struct {
     const char *name;
@@ -57,8 +57,7 @@ static int set_choice(const char *const *choice, const char *name, const char *v
 {
     int i = str_index(choice, value);
     if (i < 0)
-        return err_set(err, EINVAL,
-                       "%s=%s: must be docker, containerd, buildkit or podman; no engine is started",
+        return err_set(err, EINVAL, "%s=%s: must be docker, containerd, buildkit, podman or k3s",
                        name, value);
     *field = choice[i];
     return 0;

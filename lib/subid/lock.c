@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/birth.h"
 #include "lib/base/clock.h"
-#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
@@ -114,19 +114,11 @@ static int read_holder(int etc_fd, const char *name, pid_t *ret)
 /* When a process began, in seconds since 1970; 0 when that cannot be told. */
 static int64_t start_time(pid_t pid)
 {
-    char path[NAME_SIZE], text[1024];
-    (void)str_format(path, sizeof path, "/proc/%d/stat", pid);
-    if (file_read_into(AT_FDCWD, path, text, sizeof text, NULL) < 0)
-        return 0;
-    const char *field = strrchr(text, ')'); /* the name before it may hold anything */
-    for (int i = 3; field && i <= 22; i++)
-        field = strchr(field + 1, ' ');
-    struct cursor c = cursor_of(field ? field + 1 : "");
     uint64_t ticks = 0;
     struct timespec now, up;
     long per_second = sysconf(_SC_CLK_TCK);
-    if (!cursor_u64(&c, 10, INT64_MAX, &ticks) || per_second <= 0 ||
-        clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
+    if (birth_of(pid, &ticks) < 0 || per_second <= 0 || clock_gettime(CLOCK_REALTIME, &now) < 0 ||
+        clock_gettime(CLOCK_BOOTTIME, &up) < 0)
         return 0;
     return now.tv_sec - up.tv_sec + (int64_t)(ticks / (uint64_t)per_second);
 }
