@@ -77,6 +77,7 @@ static void become_engine(void *arg)
         return;
     open_log(starting);
     (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGXFSZ, SIG_DFL);
     (void)execve(PROGRAM, (char *const *)(size_t)argv, envp);
     static const char failed[] = "cannot execute " PROGRAM "\n";
     (void)!write(STDERR_FILENO, failed, sizeof failed - 1);

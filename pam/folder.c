@@ -12,7 +12,7 @@
 
 static int open_folder(int dir_fd, const char *path, unsigned long long resolve)
 {
-    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
                            .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve};
     long fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
     return fd < 0 ? -errno : (int)fd;

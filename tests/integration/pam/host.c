@@ -55,7 +55,6 @@ struct snapshot {
     struct sigaction actions[32];
     struct rlimit limits[RLIM_NLIMITS];
     char cwd[4096];
-    char *next_user; /* the place in getpwent() */
     int fds;
     pid_t session;
 };
@@ -86,12 +85,10 @@ static void take(struct snapshot *ret, bool read_on)
     for (int i = 0; i < (int)RLIM_NLIMITS; i++)
         (void)getrlimit((__rlimit_resource_t)i, &ret->limits[i]);
     (void)!getcwd(ret->cwd, sizeof ret->cwd);
-    ret->fds = count_fds();
     ret->session = getsid(0);
-    if (read_on) {
-        struct passwd *pw = getpwent();
-        ret->next_user = pw ? pw->pw_name : NULL;
-    }
+    if (read_on)
+        (void)getpwent(); /* compare() reads on: the file is open from here on */
+    ret->fds = count_fds();
 }
 
 static void compare(void)
@@ -106,8 +103,8 @@ static void compare(void)
     pw = getpwent();
     if (!pw || strcmp(pw->pw_name, second) != 0)
         printf("changed: place in getpwent\n");
-#define SAME(field, what)                                                                          \
-    if (memcmp(&now.field, &before.field, sizeof now.field) != 0)                                  \
+#define SAME(field, what)                                         \
+    if (memcmp(&now.field, &before.field, sizeof now.field) != 0) \
     printf("changed: %s\n", what)
     SAME(uids, "uids");
     SAME(gids, "gids");
@@ -138,7 +135,8 @@ static void start_child(void)
 
 static void reap(void)
 {
-    (void)kill(child, SIGTERM);
+    if (child > 0)
+        (void)kill(child, SIGTERM);
     for (;;) {
         pid_t pid = waitpid(-1, NULL, 0);
         if (pid < 0 && errno == EINTR)
@@ -250,7 +248,8 @@ static bool do_word(const char *word)
     return true;
 }
 
-static int converse(int n, const struct pam_message **messages, struct pam_response **ret, void *arg)
+static int converse(int n, const struct pam_message **messages, struct pam_response **ret,
+                    void *arg)
 {
     (void)n;
     (void)messages;
