@@ -268,6 +268,7 @@ void session_close(void *arg)
     struct store store;
     if (job->origin[0])
         cgroup_leave(job->subject.uid, job->opener.pid, job->origin);
+    cgroup_leave(job->subject.uid, getpid(), job->origin); /* we were born there */
     if (begin(&store, job, job->options.wait_s * 1000) == 0) {
         state_drop(&state, job->serial);
         if (state.has_cgroup)

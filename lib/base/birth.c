@@ -18,6 +18,8 @@ int birth_of(pid_t pid, uint64_t *ret)
     if (r < 0)
         return r == -ENOENT ? -ESRCH : r;
     const char *field = strrchr(text, ')'); /* the name before it may hold anything */
+    if (field && (str_after(field, ") Z") || str_after(field, ") X")))
+        return -ESRCH;
     for (int i = 3; field && i <= FIELD; i++)
         field = strchr(field + 1, ' ');
     struct cursor c = cursor_of(field ? field + 1 : "");

@@ -7,6 +7,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/** In clock ticks since boot (proc_pid_stat(5)). @return 0; -ESRCH when there is no such process;
- *  -errno when /proc does not tell */
+/** In clock ticks since boot (proc_pid_stat(5)). @return 0; -ESRCH when there is no such process,
+ *  or one that has ended and was not waited for; -errno when /proc does not tell */
 int birth_of(pid_t pid, uint64_t *ret);
