@@ -24,7 +24,7 @@
 extern char **environ;
 
 /* Limits that a user may have set in front of su or sudo, and that would cut our files short. */
-static const int lifted[] = {RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA};
+static const __rlimit_resource_t lifted[] = {RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA};
 #define N_LIFTED (sizeof lifted / sizeof lifted[0])
 static struct rlimit hosts[N_LIFTED]; /* written in the child only */
 

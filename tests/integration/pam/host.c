@@ -182,8 +182,11 @@ static void *do_nothing(void *arg)
 static void print_env(void)
 {
     char **list = pam_getenvlist(pamh);
-    for (char **p = list; p && *p; p++)
+    for (char **p = list; p && *p; p++) {
         printf("%s\n", *p);
+        free(*p);
+    }
+    free(list);
 }
 
 static void say_result(const char *what, int r)
