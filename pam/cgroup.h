@@ -3,7 +3,7 @@
  *
  *     /sys/fs/cgroup/user.slice/user-1000.slice          his: he makes groups and moves processes
  *         session-4                                      made for each session, empty otherwise
- *         engine                                         of the one started here
+ *         engine-4                                       of one that is started here
  *
  * The names are those of systemd: engines look for them. A session's group is always a new one that
  * root made, so that nobody logs in into a group that was prepared for him, frozen or without

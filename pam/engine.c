@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,7 +27,7 @@
 struct starting {
     const struct subject *subject;
     const char *name;
-    bool cgroup;
+    const char *group;
 };
 
 /* ---- in the new process ---- */
@@ -71,13 +72,12 @@ static void become_engine(void *arg)
     (void)str_format(user, sizeof user, "USER=%s", subject->name);
     (void)str_format(logname, sizeof logname, "LOGNAME=%s", subject->name);
     (void)str_format(runtime, sizeof runtime, "XDG_RUNTIME_DIR=%s", subject->runtime);
-    if (starting->cgroup)
-        (void)cgroup_enter(subject, "engine", getpid(), NULL);
+    if (starting->group)
+        (void)cgroup_enter(subject, starting->group, getpid(), NULL);
     if (!become_user(subject))
         return;
     open_log(starting);
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)signal(SIGXFSZ, SIG_DFL);
+    helper_restore();
     (void)execve(PROGRAM, (char *const *)(size_t)argv, envp);
     static const char failed[] = "cannot execute " PROGRAM "\n";
     (void)!write(STDERR_FILENO, failed, sizeof failed - 1);
@@ -85,10 +85,10 @@ static void become_engine(void *arg)
 
 /* ---- in the helper ---- */
 
-int engine_start(const struct subject *subject, const char *name, bool cgroup,
+int engine_start(const struct subject *subject, const char *name, const char *group,
                  struct state_process *ret, struct err *err)
 {
-    struct starting starting = {.subject = subject, .name = name, .cgroup = cgroup};
+    struct starting starting = {.subject = subject, .name = name, .group = group};
     if (access(PROGRAM, X_OK) < 0)
         return err_sys(err, errno, "cannot start %s with " PROGRAM, name);
     pid_t pid = helper_detach(become_engine, &starting);

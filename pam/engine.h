@@ -3,8 +3,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "pam/state.h"
 
 struct err;
@@ -13,11 +11,11 @@ struct subject;
 /**
  * Starts it; runs in the helper.
  * @param name    of the engine
- * @param cgroup  whether the user has a subtree here: it gets a group of its own there
+ * @param group   of its own in the user's cgroup subtree: "engine-4"; NULL: he has none
  * @return 0 with the process, or -errno. Whether it comes up is in its log, engine-NAME.log in
  *         ~/.local/state/rootless-toolkit.
  */
-int engine_start(const struct subject *subject, const char *name, bool cgroup,
+int engine_start(const struct subject *subject, const char *name, const char *group,
                  struct state_process *ret, struct err *err);
 /** Tells it to end. @return 0, or -ESRCH when it is gone */
 int engine_stop(const struct state_process *process);

@@ -50,12 +50,6 @@ static void lift_limits(void)
             (void)setrlimit(lifted[i], &none);
 }
 
-static void restore_limits(void)
-{
-    for (size_t i = 0; i < N_LIFTED; i++)
-        (void)setrlimit(lifted[i], &hosts[i]);
-}
-
 /* What we make belongs to root alone, whoever started su. */
 static bool become_root(void)
 {
@@ -169,7 +163,14 @@ pid_t helper_detach(helper_fn *fn, void *arg)
     (void)!chdir("/");
     fd_close_from(0);
     (void)fd_fill_std();
-    restore_limits();
     fn(arg);
     _exit(0);
+}
+
+void helper_restore(void)
+{
+    for (size_t i = 0; i < N_LIFTED; i++)
+        (void)setrlimit(lifted[i], &hosts[i]);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGXFSZ, SIG_DFL);
 }

@@ -23,7 +23,9 @@ typedef void helper_fn(void *arg);
 int helper_run(helper_fn *fn, void *arg, unsigned limit_ms, struct err *err);
 /**
  * From within: runs @p fn(@p arg) in a process that outlives this one, in a session of its own,
- * with /dev/null as its only files, and the resource limits the host had.
+ * with /dev/null as its only files.
  * @return its pid, or -errno
  */
 pid_t helper_detach(helper_fn *fn, void *arg);
+/** From within: the host's resource limits and default signals, for a program that is executed. */
+void helper_restore(void);

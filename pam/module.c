@@ -29,7 +29,7 @@
 #define LOGIN_MIN_DEFAULT 1000
 /* Beside the waits for locks: reading all users of a directory service, removing the runtime
  * directory. */
-#define WORK_MS 10000
+#define WORK_MS 20000
 
 #define PUBLIC __attribute__((visibility("default")))
 

@@ -117,10 +117,11 @@ int runtime_dir_publish(const struct subject *subject, struct err *err)
     cleanup_close int base = open_base(err);
     if (base < 0)
         return base;
-    if (renameat2(base, from, base, to, RENAME_NOREPLACE) < 0 && errno != EEXIST) {
+    if (renameat2(base, from, base, to, RENAME_NOREPLACE) < 0) {
         int code = errno;
         (void)unlinkat(base, from, AT_REMOVEDIR);
-        return err_sys(err, code, "cannot make %s", subject->runtime);
+        if (code != EEXIST) /* somebody else made one: it is looked at */
+            return err_sys(err, code, "cannot make %s", subject->runtime);
     }
     return find_in(base, subject, true, err);
 }

@@ -156,7 +156,10 @@ static void enter_cgroup(struct session_job *job)
 static void start_engine(struct session_job *job)
 {
     struct err err = {0};
-    if (engine_start(&job->subject, job->options.engine, state.has_cgroup, &state.engine, &err) < 0)
+    char group[32];
+    (void)str_format(group, sizeof group, "engine-%u", state.serial);
+    if (engine_start(&job->subject, job->options.engine, state.has_cgroup ? group : NULL,
+                     &state.engine, &err) < 0)
         notes_add(&job->notes, LOG_WARNING, "%s: %s", job->subject.name, err.msg);
     else
         notes_add(&job->notes, LOG_DEBUG, "started %s for %s, process %d", job->options.engine,

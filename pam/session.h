@@ -30,6 +30,6 @@ struct session_job {
     struct notes notes;
 };
 
-/** @param job  struct session_job; helper_fn of both */
-void session_open(void *job);
-void session_close(void *job);
+/** Both are helper_fn. @param arg  struct session_job */
+void session_open(void *arg);
+void session_close(void *arg);

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The application that loads the module finds itself as it was.
+# shellcheck disable=SC2119 # no option is a service, too
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"

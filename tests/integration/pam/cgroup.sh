@@ -1,6 +1,7 @@
 #!/bin/bash
 # A subtree of cgroup v2 for each user. The tree of the test is a branch of the machine's, seen as a
 # whole one through a cgroup namespace; which controllers there are is the machine's affair.
+# shellcheck disable=SC2016 # the sessions' shells expand it
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Debian's pam-auth-update puts the module where it belongs, and takes it out again.
+# shellcheck disable=SC2016 # the session's shell expands it
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"

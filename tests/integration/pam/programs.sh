@@ -1,5 +1,6 @@
 #!/bin/bash
 # The programs people use: pamtester, su, sudo, one inside the other.
+# shellcheck disable=SC2016,SC2119 # the sessions' shells expand it; no option is a service, too
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"

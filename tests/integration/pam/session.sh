@@ -1,5 +1,6 @@
 #!/bin/bash
 # A session of an ordinary user: what it gets, and that nothing is left of it.
+# shellcheck disable=SC2119 # no option is a service, too
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -15,10 +16,10 @@ is "and the same gids" "$(grep "^$user:" /etc/subgid)" "$(grep "^$user:" /etc/su
 like "which is logged" "$(logged)" "pam_rootless\(rltest:session\): $user was given the subordinate uids [0-9]+-[0-9]+"
 clean "nothing is left after the last session"
 
-ranges=$(cat /etc/subuid /etc/subgid)
+given=$(cat /etc/subuid /etc/subgid)
 forget_log
 ok "another session" host "$user" open close
-is "changes no range" "$(cat /etc/subuid /etc/subgid)" "$ranges"
+is "changes no range" "$(cat /etc/subuid /etc/subgid)" "$given"
 is "and logs nothing" "$(logged)" ""
 
 # ---- several at once ----
