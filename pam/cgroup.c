@@ -73,24 +73,23 @@ int cgroup_is_ours(void)
  * had (a container's root holds processes, real-time threads hold cpu) costs no other. */
 static void enable_controllers(int dir, const char *path, struct notes *notes)
 {
-    char words[WORDS_MAX], enabled[WORDS_MAX], change[WORDS_MAX];
+    char words[WORDS_MAX], change[WORDS_MAX], refused[WORDS_MAX] = "";
+    size_t used = 0;
     if (file_read_into(dir, "cgroup.controllers", words, sizeof words, NULL) < 0)
         return;
     words[strcspn(words, "\n")] = '\0';
     for (struct cursor c = cursor_of(words); !cursor_done(&c); (void)cursor_char(&c, ' ')) {
         const char *word;
         size_t len;
-        struct err err = {0};
         cursor_until(&c, ' ', &word, &len);
-        if (len == 0 || str_format(change, sizeof change, "+%.*s", (int)len, word) < 0)
-            continue;
-        if (file_poke(dir, "cgroup.subtree_control", change, &err) < 0)
-            notes_add(notes, LOG_DEBUG, "controller %s cannot be handed on in %s: %s", change + 1,
-                      path, err.msg);
+        if (len > 0 && str_format(change, sizeof change, "+%.*s", (int)len, word) > 0 &&
+            file_poke(dir, "cgroup.subtree_control", change, NULL) < 0) {
+            int n = str_format(refused + used, sizeof refused - used, " %s", change + 1);
+            used += n > 0 ? (size_t)n : 0;
+        }
     }
-    if (file_read_into(dir, "cgroup.subtree_control", enabled, sizeof enabled, NULL) >= 0)
-        notes_add(notes, LOG_DEBUG, "%s hands on: %.*s", path, (int)strcspn(enabled, "\n"),
-                  enabled);
+    if (used > 0)
+        notes_add(notes, LOG_DEBUG, "%s does not hand on the controllers%s", path, refused);
 }
 
 static int give_away(int dir, const struct subject *subject, struct err *err)

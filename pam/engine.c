@@ -14,6 +14,7 @@
 #include "lib/base/birth.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "pam/cgroup.h"
 #include "pam/helper.h"
@@ -21,6 +22,7 @@
 
 #define PROGRAM ROOTLESS_BINDIR "/rootless-setup"
 #define SEARCH ROOTLESS_BINDIR ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define OOM_FILE "/proc/self/oom_score_adj"
 #define AFTER_KILL_MS 5000
 
 /* What the new process needs to know. */
@@ -40,6 +42,14 @@ static bool become_user(const struct subject *subject)
            setresuid(subject->uid, subject->uid, subject->uid) == 0 &&
            getresuid(&real, &effective, &saved) == 0 && real == subject->uid &&
            effective == subject->uid && saved == subject->uid;
+}
+
+/* sshd and others are spared when memory runs out; their users' engines are not to be. */
+static void be_an_ordinary_victim(void)
+{
+    char text[16];
+    if (file_read_into(AT_FDCWD, OOM_FILE, text, sizeof text, NULL) > 0 && text[0] == '-')
+        (void)file_poke(AT_FDCWD, OOM_FILE, "0", NULL);
 }
 
 /* As the user; a home that is not there costs the log only. */
@@ -74,6 +84,7 @@ static void become_engine(void *arg)
     (void)str_format(runtime, sizeof runtime, "XDG_RUNTIME_DIR=%s", subject->runtime);
     if (starting->group)
         (void)cgroup_enter(subject, starting->group, getpid(), NULL);
+    be_an_ordinary_victim();
     if (!become_user(subject))
         return;
     open_log(starting);

@@ -36,8 +36,8 @@ static void reset_signals(void)
     for (int sig = 1; sig < NSIG; sig++)
         (void)signal(sig, SIG_DFL);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ,
-                 SIG_IGN); /* where lift_limits() may not: an error, and nothing cut short */
+    /* Where lift_limits() may not lift: an error of write(2), of which nothing is left. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     (void)sigemptyset(&none);
     (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }

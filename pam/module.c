@@ -63,6 +63,13 @@ static void log_fault(const struct err *fault, void *pamh)
     pam_syslog(pamh, LOG_ERR, "%s", fault->msg);
 }
 
+/* They were told when the session opened. */
+static void ignore_fault(const struct err *fault, void *pamh)
+{
+    (void)fault;
+    (void)pamh;
+}
+
 static void log_debug(const struct call *call, const char *what, const char *why)
 {
     if (call->options.debug)
@@ -143,10 +150,11 @@ static void end(struct call *call)
 }
 
 /* @return PAM_SUCCESS to go on; else it is over with that, where PAM_IGNORE means nothing to do */
-static int begin(struct call *call, pam_handle_t *pamh, int argc, const char **argv)
+static int begin(struct call *call, pam_handle_t *pamh, int argc, const char **argv,
+                 options_fault_fn *fault_fn)
 {
     *call = (struct call){.pamh = pamh};
-    options_parse(&call->options, argc, argv, log_fault, pamh);
+    options_parse(&call->options, argc, argv, fault_fn, pamh);
     if (!is_service_served(call))
         return PAM_IGNORE;
     if (!make_job(call))
@@ -163,6 +171,7 @@ static int begin(struct call *call, pam_handle_t *pamh, int argc, const char **a
 static int run(struct call *call, helper_fn *fn)
 {
     struct err err = {0};
+    call->job->notes.n = 0;
     int r = helper_run(fn, call->job, WORK_MS + 2 * 1000 * call->options.wait_s, &err);
     log_notes(call);
     if (r < 0 && is_logged(&call->options, LOG_WARNING))
@@ -193,6 +202,29 @@ static int keep(const struct call *call, const struct kept *kept)
         return 0;
     free(copy);
     return -ENOMEM;
+}
+
+/* ---- close ---- */
+
+/* Without what open kept, because it was another program that opened: the dead are counted. */
+static void close_session(struct call *call)
+{
+    const struct kept *kept = find_kept(call->pamh);
+    if (kept && kept->opened > 1) {
+        struct kept fewer = *kept;
+        fewer.opened--;
+        (void)keep(call, &fewer);
+        return;
+    }
+    if (kept) {
+        call->job->serial = kept->serial;
+        call->job->opener = kept->opener;
+        if (kept->opener.pid == getpid())
+            (void)str_copy(call->job->origin, sizeof call->job->origin, kept->origin);
+    }
+    (void)run(call, session_close);
+    if (kept)
+        (void)pam_set_data(call->pamh, DATA, NULL, NULL);
 }
 
 /* ---- open ---- */
@@ -239,8 +271,12 @@ static int open_new(struct call *call)
     (void)str_copy(kept.origin, sizeof kept.origin, job->origin);
     if (keep(call, &kept) < 0)
         pam_syslog(call->pamh, LOG_ERR, "no memory: the session ends with its process");
-    set_variables(call);
-    return judge(call);
+    int r = judge(call);
+    if (r == PAM_SUCCESS)
+        set_variables(call);
+    else
+        close_session(call); /* the application does not close what was refused */
+    return r;
 }
 
 /* The same module once more in the stack of one session. */
@@ -256,7 +292,7 @@ PUBLIC int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
 {
     struct call call;
     (void)flags;
-    int r = begin(&call, pamh, argc, argv);
+    int r = begin(&call, pamh, argc, argv, log_fault);
     const struct kept *kept = r == PAM_SUCCESS ? find_kept(pamh) : NULL;
     if (r == PAM_SUCCESS)
         r = kept ? open_again(&call, kept) : open_new(&call);
@@ -266,34 +302,11 @@ PUBLIC int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
     return r;
 }
 
-/* ---- close ---- */
-
-/* Without what open kept, because it was another program that opened: the dead are counted. */
-static void close_session(struct call *call)
-{
-    const struct kept *kept = find_kept(call->pamh);
-    if (kept && kept->opened > 1) {
-        struct kept fewer = *kept;
-        fewer.opened--;
-        (void)keep(call, &fewer);
-        return;
-    }
-    if (kept) {
-        call->job->serial = kept->serial;
-        call->job->opener = kept->opener;
-        if (kept->opener.pid == getpid())
-            (void)str_copy(call->job->origin, sizeof call->job->origin, kept->origin);
-    }
-    (void)run(call, session_close);
-    if (kept)
-        (void)pam_set_data(call->pamh, DATA, NULL, NULL);
-}
-
 PUBLIC int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct call call;
     (void)flags;
-    if (begin(&call, pamh, argc, argv) == PAM_SUCCESS)
+    if (begin(&call, pamh, argc, argv, ignore_fault) == PAM_SUCCESS)
         close_session(&call);
     end(&call);
     return PAM_SUCCESS;

@@ -7,8 +7,8 @@
  *
  *   open    forget sessions whose opener is gone; write down this one, the runtime directory by its
  *           inode, the cgroup; then make them; the first session starts the engine
- *   close   forget this one and those whose opener is gone. If none is left: tell the engine to
- * end, remove what was made
+ *   close   forget this one and those whose opener is gone. If none is left: have the engine
+ *           end, and remove what was made
  *
  * An opener is known by its pid and the time it began, so a pid used again is another process, and
  * all openers of another boot are gone. A session is closed by its serial number, from whatever
@@ -98,7 +98,6 @@ static bool is_managed(const struct session_job *job)
 struct opening {
     struct session_job *job;
     struct store store;
-    bool counts;   /* the state is locked */
     bool first;    /* no other session of the user's */
     bool make_dir; /* may be made */
     bool new_dir;  /* was prepared */

@@ -32,6 +32,7 @@ service wait=1 required_ready
 forget_log
 run timeout 40 "$host_program" rltest "$user" open env
 is "with required_ready it is refused" "$rc ${out%%:*}" "0 open"
+clean "with required_ready nothing is left"
 like "with the reason" "$(logged)" "$user has no subordinate ids, and required_ready is set: session refused"
 kill "$locker"
 wait "$locker" 2>/dev/null || true
