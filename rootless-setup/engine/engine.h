@@ -43,10 +43,13 @@ struct engine {
     const char *daemon_variable;    /**< names another daemon, where the peer's script has one */
     const char *const *daemon_args; /**< NULL-ended: in front of the user's own arguments */
     const char *client;             /**< the program people type; it may be missing */
+    const char *package;            /**< what has the daemon, for a message */
+    const char *const *reset;       /**< arguments by which it removes its data itself, or NULL */
 
     const char *unit;        /**< the systemd user unit that we write */
     const char *vendor_unit; /**< the distribution's own unit that does the same, or NULL */
     bool notifies;           /**< tells systemd when it is ready (Type=notify) */
+    bool reloads;            /**< reads its configuration again at SIGHUP, which ends the others */
 
     bool in_rootlesskit; /**< is started inside rootlesskit; else makes its user namespace itself */
     bool net_host;       /**< works in the host's own network (--net=host) */
@@ -59,6 +62,7 @@ struct engine {
 
     const char *socket_variable; /**< by which clients are told unix://SOCKET, or NULL */
     bool context;                /**< its client keeps endpoints by name (docker context) */
+    bool http;                   /**< the socket answers GET /version */
 };
 
 extern const struct engine engines[];
