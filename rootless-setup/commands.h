@@ -8,5 +8,8 @@
 int cmd_check(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_fix(int argc, char **argv);
+int cmd_install(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_subid(int argc, char **argv);
 int cmd_undo(int argc, char **argv);
+int cmd_uninstall(int argc, char **argv);

@@ -18,8 +18,11 @@ static const struct command commands[] = {
     {"check", "find out whether a user can run rootless engines", cmd_check},
     {"explain", "say what an error message means and what helps", cmd_explain},
     {"fix", "set what belongs to root as rootless engines need it", cmd_fix},
+    {"install", "make a container engine a service of the user's", cmd_install},
+    {"status", "say which engines a user has, and what is wrong with them", cmd_status},
     {"subid", "give users subordinate ids, take them back, list them", cmd_subid},
     {"undo", "take back what fix did", cmd_undo},
+    {"uninstall", "take back what install did", cmd_uninstall},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -27,6 +27,8 @@ int report_json(const struct check_context *context, const bool wanted[PROBES_MA
                 const struct check_result *results, FILE *out);
 
 struct json_t;
+/** A text of another program's, which may be no UTF-8: such bytes are replaced. */
+struct json_t *report_text_value(const char *text);
 /** One check of that object; the caller's to release. NULL without memory */
 struct json_t *report_check_value(const struct check_probe *probe,
                                   const struct check_result *result);

@@ -7,7 +7,7 @@
 #define SCHEMA_VERSION 1
 
 /* Text from other programs may be no UTF-8, which jansson refuses; then bytes are replaced. */
-static json_t *text_value(const char *text)
+json_t *report_text_value(const char *text)
 {
     json_t *value = json_string(text);
     if (value)
@@ -22,7 +22,7 @@ static json_t *text_value(const char *text)
 
 static json_t *text_or_null(const char *text)
 {
-    return text[0] ? text_value(text) : json_null();
+    return text[0] ? report_text_value(text) : json_null();
 }
 
 static json_t *errno_or_null(int code)
@@ -57,7 +57,7 @@ json_t *report_check_value(const struct check_probe *probe, const struct check_r
     (void)snprintf(doc, sizeof doc, "docs/checks.md#%s", probe->id);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:b, s:o, s:s}", "id",
                      probe->id, "title", probe->title, "status", check_status_name(result->status),
-                     "evidence", text_value(result->evidence), "errno",
+                     "evidence", report_text_value(result->evidence), "errno",
                      errno_or_null(result->error), "cause", text_or_null(result->cause), "remedy",
                      "root", line_list(result->remedy[REMEDY_ROOT]), "user",
                      line_list(result->remedy[REMEDY_USER]), "notes",
@@ -78,18 +78,18 @@ int report_json(const struct check_context *context, const bool wanted[PROBES_MA
                 const struct check_result *results, FILE *out)
 {
     struct check_summary sum = report_summary(wanted, results);
-    json_t *report =
-        json_pack("{s:i, s:s, s:b, s:{s:o, s:I, s:I}, s:{s:o, s:o, s:s, s:s},"
-                  " s:{s:i, s:i, s:i, s:i, s:i}, s:o}",
-                  "schema", SCHEMA_VERSION, "version", ROOTLESS_VERSION, "ready",
-                  sum.failed + sum.skipped == 0, "user", "name", text_value(context->subject.name),
-                  "uid", (json_int_t)context->subject.uid, "gid", (json_int_t)context->subject.gid,
-                  "host", "distribution", text_value(context->distro.id), "name",
-                  text_value(context->distro.pretty_name), "package_manager",
-                  distro_manager_name(context->distro.manager), "kernel",
-                  context->facts.kernel_release, "summary", "ok", (int)sum.ok, "hint",
-                  (int)sum.hints, "warning", (int)sum.warnings, "failed", (int)sum.failed,
-                  "skipped", (int)sum.skipped, "checks", check_list(wanted, results));
+    json_t *report = json_pack(
+        "{s:i, s:s, s:b, s:{s:o, s:I, s:I}, s:{s:o, s:o, s:s, s:s},"
+        " s:{s:i, s:i, s:i, s:i, s:i}, s:o}",
+        "schema", SCHEMA_VERSION, "version", ROOTLESS_VERSION, "ready",
+        sum.failed + sum.skipped == 0, "user", "name", report_text_value(context->subject.name),
+        "uid", (json_int_t)context->subject.uid, "gid", (json_int_t)context->subject.gid, "host",
+        "distribution", report_text_value(context->distro.id), "name",
+        report_text_value(context->distro.pretty_name), "package_manager",
+        distro_manager_name(context->distro.manager), "kernel", context->facts.kernel_release,
+        "summary", "ok", (int)sum.ok, "hint", (int)sum.hints, "warning", (int)sum.warnings,
+        "failed", (int)sum.failed, "skipped", (int)sum.skipped, "checks",
+        check_list(wanted, results));
     if (!report)
         return -ENOMEM;
     int r = json_dumpf(report, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);

@@ -1,0 +1,106 @@
+#include "rootless-setup/install/purge.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/err.h"
+#include "lib/base/fd.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "rootless-setup/install/answer.h"
+#include "rootless-setup/install/kit.h"
+
+/* A link may lead anywhere; to what holds the user's own files it is a mistake. */
+static bool above_home(const char *dir, const char *home)
+{
+    char real[PATH_MAX];
+    const char *rest = str_after(realpath(home, real) ? real : home, dir);
+    return str_equal(dir, "/") || (rest && (rest[0] == '\0' || rest[0] == '/'));
+}
+
+int purge_find(const struct setup *setup, struct purge *ret, struct err *err)
+{
+    *ret = (struct purge){0};
+    for (size_t i = 0; i < ENGINE_DATA_DIRS_MAX; i++) {
+        char path[4200], real[PATH_MAX];
+        struct stat st;
+        if (engine_path(&setup->dirs, &setup->engine->data[i], path, sizeof path) < 0 ||
+            !realpath(path, real) || lstat(path, &st) < 0)
+            continue;
+        if (above_home(real, setup->dirs.path[ENGINE_HOME]))
+            return err_set(err, EINVAL,
+                           "%s leads to %s, which holds your own files: remove the data by hand",
+                           path, real);
+        if (str_copy(ret->dirs[ret->n], sizeof ret->dirs[0], real) == 0 && S_ISLNK(st.st_mode))
+            (void)str_copy(ret->links[ret->n], sizeof ret->links[0], path);
+        ret->n++;
+    }
+    return 0;
+}
+
+int purge_confirm(const struct purge *purge, struct err *err)
+{
+    char answer[16] = "";
+    if (!isatty(STDIN_FILENO))
+        return err_set(err, ENOTTY, "nobody to ask whether to remove images: add --yes");
+    (void)printf("All images, containers and volumes in\n");
+    for (size_t i = 0; i < purge->n; i++)
+        (void)printf("  %s\n", purge->dirs[i]);
+    (void)printf("will be gone. Type yes to go on: ");
+    (void)fflush(stdout);
+    if (!fgets(answer, sizeof answer, stdin))
+        answer[0] = '\0';
+    answer[strcspn(answer, "\n")] = '\0';
+    return str_equal(answer, "yes") ? 0 : err_set(err, ECANCELED, "the images stay");
+}
+
+static int refuse_running(const struct setup *setup, struct err *err)
+{
+    pid_t pid = setup->state[0] ? kit_find(setup->state) : 0;
+    cleanup_close int sock = setup->socket[0] ? answer_connect(setup->socket, NULL) : -ENOENT;
+    if (sock < 0 && pid == 0)
+        return 0;
+    return err_set(err, EBUSY, "%s still runs (%s): end it first", setup->engine->title,
+                   sock >= 0 ? setup->socket : setup->state);
+}
+
+/* Engines that keep containers running without a daemon are told first. */
+static int reset(struct deeds *deeds, const struct engine *engine, struct err *err)
+{
+    const char *argv[8] = {engine->daemon};
+    for (size_t i = 0; engine->reset[i] && i + 2 < sizeof argv / sizeof argv[0]; i++)
+        argv[i + 1] = engine->reset[i];
+    return deed_run(deeds, argv, err);
+}
+
+/* As root of a user namespace with all ids of the user's; where none can be made, as the user. */
+static int remove_tree(struct deeds *deeds, const char *dir, struct err *err)
+{
+    const char *const argv[] = {"rootlesskit", "rm", "-rf", "--one-file-system", "--", dir, NULL};
+    int r = deed_run(deeds, argv, err);
+    if (r == 0)
+        return 0;
+    struct err plain = {0};
+    return deed_run(deeds, argv + 1, &plain);
+}
+
+int purge_run(struct deeds *deeds, const struct setup *setup, const struct purge *purge,
+              struct err *err)
+{
+    char daemon[4096];
+    int r = deeds->dry ? 0 : refuse_running(setup, err);
+    if (r == 0 && setup->engine->reset && purge->n > 0 &&
+        proc_find(setup->engine->daemon, daemon, sizeof daemon) == 0)
+        r = reset(deeds, setup->engine, err);
+    for (size_t i = 0; r == 0 && i < purge->n; i++) {
+        if (access(purge->dirs[i], F_OK) == 0)
+            r = remove_tree(deeds, purge->dirs[i], err);
+        if (r == 0 && purge->links[i][0])
+            r = deed_remove(deeds, purge->links[i], 0, err);
+    }
+    return r;
+}
