@@ -55,6 +55,7 @@ const struct engine engines[] = {
         .name = "buildkit",
         .title = "BuildKit",
         .daemon = "buildkitd",
+        .daemon_variable = "BUILDKITD",
         .daemon_args = WORDS("--oci-worker=true", "--containerd-worker=false"),
         .client = "buildctl",
         .package = "buildkit; or github.com/moby/buildkit",
