@@ -84,6 +84,8 @@ int manager_unit(const char *name, struct unit *ret, struct err *err)
 
 bool unit_runs(const struct unit *unit)
 {
+    if (str_equal(unit->sub, "auto-restart"))
+        return false; /* it ended, and waits for another try */
     return str_equal(unit->active, "active") || str_equal(unit->active, "activating") ||
            str_equal(unit->active, "reloading");
 }

@@ -129,9 +129,24 @@ int service_gather(const struct engine *engine, const struct engine_dirs *dirs,
                  : gather_variables(ret, err);
 }
 
+/* systemd takes no program whose path has these in it, quoted or not; a shell does. */
+static bool program_needs_shell(const char *path)
+{
+    for (const char *c = path; *c; c++)
+        if (strchr("\"'\\", *c) || (unsigned char)*c < ' ' || *c == 0x7f)
+            return true;
+    return false;
+}
+
 static void put_command(const struct service *service, FILE *out)
 {
-    words_unit(out, UNIT_PROGRAM, service->self);
+    bool shell = program_needs_shell(service->self);
+    if (shell) {
+        (void)fputs("/bin/sh -c ", out);
+        words_unit(out, UNIT_ARGUMENT, "exec \"$0\" \"$@\"");
+        (void)fputc(' ', out);
+    }
+    words_unit(out, shell ? UNIT_ARGUMENT : UNIT_PROGRAM, service->self);
     (void)fprintf(out, " launch %s", service->engine->name);
     for (size_t i = 0; i < service->n_args; i++) {
         (void)fputs(i == 0 ? " -- " : " ", out);

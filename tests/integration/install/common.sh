@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the tests of install, uninstall and status share, on top of lib.sh. Names of everything are odd on
-# purpose: the programs' folder and the users' homes have blanks, %, $, quotes and letters of other
-# languages in them.
+# purpose: the programs' folder has blanks, %, $, quotes and letters of other languages in its name, the
+# users' homes blanks and such letters: in these Docker itself trips over %, and Podman over $.
 #
 #   make_odd_user NAME       make_user, with such a home
 #   setup ARGS...            rootless-setup as the user
@@ -17,13 +17,14 @@ own_network=1
 . "$(dirname "$0")/../lib.sh"
 
 odd="o dd %h\$x\"q'é"
+odd_home="h ome é"
 bin=$work/$odd/bin
 use_programs
 
 make_odd_user() {
     make_user "$1"
-    usermod --home "$work/$odd/home-$1" --move-home "$user"
-    home=$work/$odd/home-$1
+    usermod --home "$work/$odd_home $1" --move-home "$user"
+    home="$work/$odd_home $1"
 }
 
 setup() { as_user rootless-setup "$@"; }

@@ -16,24 +16,24 @@ before=$(tree)
 run setup install docker --dry-run
 like "--dry-run" "$rc:$out" "^0:write .*start-docker \(mode 0755\).*Nothing was done"
 is "... writes nothing" "$(tree)" "$before"
-docker context create other --docker host=unix:///elsewhere.sock >/dev/null
-docker context use other >/dev/null
+docker context create other --docker host=unix:///elsewhere.sock >/dev/null 2>&1
+docker context use other >/dev/null 2>&1
 docker_before=$(tree)
-run setup install docker -- --label "a b%\$c'd"
+run setup install docker -- --label "a b=%\$c'd"
 is "install" "$rc:$err" "0:"
 like "it says how to start it, also in the background" "$out" "No systemd runs here.*setsid -f"
 is "its mode and owner" "$(stat -c '%a %U' "$script")" "755 $user"
 ok "a shell reads it" sh -n "$script"
 is "the context is in use" "$(context)" rootless
 installed=$(tree)
-run setup install docker -- --label "a b%\$c'd"
+run setup install docker -- --label "a b=%\$c'd"
 like "once more" "$rc:$out" "^0:.*is as it should be.*nothing to do"
 is "... changes nothing" "$(tree)" "$installed"
 run setup status docker
 like "status before it is started" "$rc:$out" "^1:Docker is not running.*started by hand: .*it is not started"
 
 # As install says to.
-command=$(sed -n 's/^ *\(setsid -f .*\)/\1/p' <<<"$(setup install docker -- --label "a b%\$c'd")")
+command=$(sed -n 's/^ *\(setsid -f .*\)/\1/p' <<<"$(setup install docker -- --label "a b=%\$c'd")")
 env_user=(XDG_RUNTIME_DIR="$runtime" PATH=/usr/bin:/bin)
 run as_user sh -c "$command"
 is "the command in the background" "$rc" 0
@@ -41,7 +41,7 @@ env_user=()
 answers() { docker version; }
 ok "the engine answers" wait_for 30 answers
 [ "$rc" -eq 0 ] || note "$(cat "$script.log")"
-is "its argument came through whole" "$(docker info --format '{{index .Labels 0}}')" "a b%\$c'd"
+is "its argument came through whole" "$(docker info --format '{{index .Labels 0}}')" "a b=%\$c'd"
 run setup status docker
 like "status" "$rc:$out" "^0:Docker is running.*started by hand: .*, process [0-9]+.*answers"
 
@@ -55,6 +55,7 @@ rm -f "$script.log"
 rmdir "${script%/*}" 2>/dev/null || true
 is "the context of before is in use again" "$(context)" other
 as_user rmdir .local/share .local 2>/dev/null || true
+rm -r "$home/.config" # dockerd's own key
 is "the home is as it was" "$(tree)" "$docker_before"
 
 # A link where the images are, to another disk.

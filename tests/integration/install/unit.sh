@@ -24,7 +24,7 @@ env_user=(PATH="$bin:$work/$odd/tools:relative::/usr/sbin:/usr/bin:/sbin:/bin"
 mkdir "$work/$odd/tools"
 before=$(tree)
 
-run setup install --dry-run docker -- --data-root "$home/da ta%\$HOME"
+run setup install --dry-run docker -- --data-root "$home/da ta\$HOME" --label "a b=%h\"\$c'd"
 is "--dry-run" "$rc:$err" "0:"
 for text in "write $unit" "run: systemctl --user daemon-reload" "run: systemctl --user start docker.service" \
     "run: systemctl --user enable docker.service" "context create rootless" "context use rootless" "Nothing was done"; do
@@ -33,14 +33,14 @@ done
 is "--dry-run does nothing" "$(tree)" "$before"
 planned=$(sed -n 's/^  | //p' <<<"$out")
 
-run setup install docker -- --data-root "$home/da ta%\$HOME"
+run setup install docker -- --data-root "$home/da ta\$HOME" --label "a b=%h\"\$c'd"
 is "install" "$rc:$err" "0:"
 [ "$rc" -eq 0 ] || note "$out" "$(cat "$work/manager.log")"
 is "it wrote what --dry-run said" "$(cat "$unit")" "$planned"
 is "mode and owner of the unit" "$(stat -c '%a %U' "$unit")" "644 $user"
 like "what is left out of PATH is said" "$out" "relative, empty or not UTF-8"
 if command -v systemd-analyze >/dev/null; then
-    run as_user systemd-analyze verify --user "$unit"
+    run as_user systemd-analyze --man=no --user verify "$unit"
     is "systemd has nothing to say against it" "$rc:$out$err" "0:"
 fi
 is "it is enabled" "$(systemctl is-enabled docker.service)" enabled
@@ -49,11 +49,12 @@ is "systemd took the path of PATH whole" \
     "PATH=$bin:$work/$odd/tools:/usr/sbin:/usr/bin:/sbin:/bin"
 is "the engine answers in the context" "$(docker version --format '{{.Server.Version}}' | cut -d + -f 1)" \
     "$(dockerd --version | sed 's/Docker version \([0-9.]*\).*/\1/')"
-is "its argument came through whole" "$(docker info --format '{{.DockerRootDir}}')" "$home/da ta%\$HOME"
+is "its arguments came through whole" "$(docker info --format '{{.DockerRootDir}} {{index .Labels 0}}')" \
+    "$home/da ta\$HOME a b=%h\"\$c'd"
 like "its variable came through whole" "$(tr '\0' ' ' <"/proc/$(systemctl show --property=MainPID --value docker.service)/cmdline")" " --ipcns --debug "
 
 installed=$(tree | grep -v "da ta")
-run setup install docker -- --data-root "$home/da ta%\$HOME"
+run setup install docker -- --data-root "$home/da ta\$HOME" --label "a b=%h\"\$c'd"
 like "once more: nothing to do" "$rc:$out" "^0:.*is as it should be.*nothing to do"
 is "... and nothing changes" "$(tree | grep -v "da ta")" "$installed"
 pid_before=$(systemctl show --property=MainPID --value docker.service)
@@ -81,16 +82,16 @@ else
 fi
 run setup status
 like "status of all" "$rc:$out" "^0:docker +running.containerd +not installed.buildkit +not installed.podman +not installed.k3s +not installed$"
-run rootless-setup status docker --user "$user"
+run env XDG_RUNTIME_DIR="$runtime" rootless-setup status docker --user "$user"
 like "root asks for the user" "$rc:$out" "^0:Docker is running"
 env_user+=(DOCKER_HOST=unix:///elsewhere.sock)
 run setup status docker
 like "DOCKER_HOST that leads elsewhere" "$rc:$out" "^0:.*talks to another engine: DOCKER_HOST=unix:///elsewhere.sock.*unset DOCKER_HOST"
 unset 'env_user[-1]'
-docker context use default >/dev/null
+docker context use default >/dev/null 2>&1
 run setup status docker
 like "another context in use" "$rc:$out" "^0:.*docker talks to its context \"default\".*docker context use rootless"
-docker context use rootless >/dev/null
+docker context use rootless >/dev/null 2>&1
 systemctl stop docker.service
 run setup status docker
 like "a stopped engine" "$rc:$out" "^1:Docker is not running.*docker.service is not started.*systemctl --user start docker.service"
@@ -109,11 +110,11 @@ run setup status docker
 like "what the host lacks is named with its check" "$rc:$out" "^1:.*subordinate ids: .*\(check subid\).*rootless-setup check subid"
 run setup install docker
 like "install on a host that is not ready: refused with the remedies" "$rc:$err" "^1:.*cannot run for rltest-unit"
-like "... " "$out" "rootless-setup subid"
+like "... and what to type" "$out" "subid add rltest-unit"
 printf 'rltest-unit:3000000:65536\n' | tee /etc/subuid >/etc/subgid
 
 # Something else at the socket.
-start_as_user socat "UNIX-LISTEN:$socket" - >/dev/null
+start_as_user socat "UNIX-LISTEN:$socket,fork" OPEN:/dev/null
 other=$pid
 wait_for 5 test -S "$socket"
 run setup install docker
@@ -134,7 +135,7 @@ chown 3000007:3000007 "$home/.local/share/docker/mine"
 run setup uninstall docker
 is "uninstall" "$rc:$err" "0:"
 like "it says where the images are" "$out" "share/docker stays.*uninstall --purge"
-is "no unit is left, no link to it" "$(find "$home/.config" 2>/dev/null)" ""
+is "no unit is left, no link to it" "$(find "$home/.config" -name 'systemd*' -o -name '*.service' 2>/dev/null)" ""
 is "the context is gone" "$(docker context ls --format '{{.Name}}' | xargs)" default
 is "nobody listens, nothing runs" "$(systemctl show --property=LoadState --value docker.service)$(pgrep -u "$uid" -c dockerd)" "not-found0"
 run setup uninstall docker
