@@ -57,7 +57,7 @@ void probe_rootful(const struct check_context *context, struct check_result *res
                 "otherwise");
     check_remedy(result, REMEDY_ROOT, "systemctl disable --now docker.service docker.socket");
     check_remedy(result, REMEDY_NOTE,
-                 "or keep both: dockerd-rootless-setuptool.sh install --force");
+                 "or keep both: rootless-setup install docker leaves it alone");
 }
 
 void probe_hidepid(const struct check_context *context, struct check_result *result)

@@ -56,8 +56,7 @@ int subject_find(const char *name, struct check_subject *ret, struct err *err)
                        entry->pw_name);
     if (geteuid() != 0 && entry->pw_uid != geteuid())
         return err_set(err, EPERM,
-                       "only root may check another user: sudo rootless-setup check "
-                       "--user %s",
+                       "only root may name another user: put sudo before it (--user %s)",
                        entry->pw_name);
     *ret = (struct check_subject){
         .uid = entry->pw_uid,
