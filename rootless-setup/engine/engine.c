@@ -80,6 +80,7 @@ const struct engine engines[] = {
         .reset = WORDS("system", "reset", "--force"),
         .unit = "podman.service",
         .vendor_unit = "podman.socket",
+        .outlived = true,
         .copy_up = NO_WORDS,
         .socket = {ENGINE_RUNTIME, "podman/podman.sock"},
         .data = {{ENGINE_DATA, "containers"}},

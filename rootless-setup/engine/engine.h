@@ -49,7 +49,8 @@ struct engine {
     const char *unit;        /**< the systemd user unit that we write */
     const char *vendor_unit; /**< the distribution's own unit that does the same, or NULL */
     bool notifies;           /**< tells systemd when it is ready (Type=notify) */
-    bool reloads;            /**< reads its configuration again at SIGHUP, which ends the others */
+    bool outlived; /**< its containers are processes of their own, which a stop leaves running */
+    bool reloads;  /**< reads its configuration again at SIGHUP, which ends the others */
 
     bool in_rootlesskit; /**< is started inside rootlesskit; else makes its user namespace itself */
     bool net_host;       /**< works in the host's own network (--net=host) */

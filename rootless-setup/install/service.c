@@ -190,17 +190,19 @@ void service_unit(const struct service *service, FILE *out)
     put_command(service, out);
     if (engine->reloads)
         (void)fprintf(out, "\nExecReload=/bin/kill -s HUP $MAINPID");
-    (void)fprintf(out, "\nKillMode=mixed\n"
-                       "Restart=always\n"
-                       "RestartSec=2\n"
-                       "TimeoutStartSec=infinity\n"
-                       "Delegate=yes\n"
-                       "TasksMax=infinity\n"
-                       "LimitNPROC=infinity\n"
-                       "LimitCORE=infinity\n"
-                       "\n"
-                       "[Install]\n"
-                       "WantedBy=default.target\n");
+    (void)fprintf(out,
+                  "\nKillMode=%s\n"
+                  "Restart=always\n"
+                  "RestartSec=2\n"
+                  "TimeoutStartSec=infinity\n"
+                  "Delegate=yes\n"
+                  "TasksMax=infinity\n"
+                  "LimitNPROC=infinity\n"
+                  "LimitCORE=infinity\n"
+                  "\n"
+                  "[Install]\n"
+                  "WantedBy=default.target\n",
+                  engine->outlived ? "process" : "mixed");
 }
 
 /* NAME='VALUE', exported. */

@@ -67,11 +67,10 @@ static void judge_failure(struct status *status)
         return;
     failure_read(status->unit_name, &failure);
     const char *check = failure.row && failure.row->check ? failure.row->check : "";
-    struct status_problem *problem =
-        add(status, unit_runs(unit) && status->running ? HINT : WRONG, check,
-            "%s ended by itself (%s), and was started again %u times%s%s", status->unit_name,
-            unit->result, unit->restarts, failure.row ? ": " : "",
-            failure.row ? failure.row->cause : "");
+    struct status_problem *problem = add(
+        status, unit_runs(unit) && status->running ? HINT : WRONG, check,
+        "%s ended by itself (%s; started again so far: %u)%s%s", status->unit_name, unit->result,
+        unit->restarts, failure.row ? ": " : "", failure.row ? failure.row->cause : "");
     remedy(problem, "journalctl --user --unit %s", status->unit_name);
 }
 

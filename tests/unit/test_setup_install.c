@@ -156,6 +156,13 @@ START_TEST(the_unit_has_it_all)
     ck_assert_ptr_nonnull(strstr(text, "Type=simple\n"));
     ck_assert_ptr_null(strstr(text, "ExecReload"));
     ck_assert_ptr_nonnull(strstr(text, "\" launch k3s\n"));
+
+    /* Podman's containers do not end with the service. */
+    ck_assert_int_eq(gather("podman", NULL, 0), 0);
+    out = begin();
+    service_unit(&service, out);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_ptr_nonnull(strstr(text, "KillMode=process\n"));
 }
 END_TEST
 

@@ -72,6 +72,31 @@ like "... but not to the user's own files" "$rc:$err" "^1:.*holds your own files
 ok "... which stay" test -e "$home/.profile" -o -e "$home/.bashrc"
 rm "$home/.local/share/docker"
 
+# The question, on a terminal.
+answer() { # WORD
+    as_user python3 -IS -c 'import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp("rootless-setup", ["rootless-setup", "uninstall", "docker", "--purge"])
+said = b""
+while b"Type yes" not in said:
+    said += os.read(fd, 1000)
+os.write(fd, sys.argv[1].encode() + b"\n")
+try:
+    while part := os.read(fd, 1000):
+        said += part
+except OSError:
+    pass
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode())' "$1"
+}
+as_user mkdir .local/share/docker
+run answer no
+like "--purge asks: no" "$out" "^1 .*share/docker.*Type yes.*the images stay"
+ok "... and they stay" test -d "$home/.local/share/docker"
+run answer yes
+like "--purge asks: yes" "$out" "^0 "
+is "... and they go" "$(ls -A "$home/.local/share")" ""
+
 # Root.
 run rootless-setup install docker
 like "root must name a user" "$rc:$err" "^2:.*--user USER"

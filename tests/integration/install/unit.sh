@@ -35,7 +35,7 @@ planned=$(sed -n 's/^  | //p' <<<"$out")
 
 run setup install docker -- --data-root "$home/da ta\$HOME" --label "a b=%h\"\$c'd"
 is "install" "$rc:$err" "0:"
-[ "$rc" -eq 0 ] || note "$out" "$(cat "$work/manager.log")"
+[ "$rc" -eq 0 ] || note "$(grep -v 'level=info' "$work/manager.log")"
 is "it wrote what --dry-run said" "$(cat "$unit")" "$planned"
 is "mode and owner of the unit" "$(stat -c '%a %U' "$unit")" "644 $user"
 like "what is left out of PATH is said" "$out" "relative, empty or not UTF-8"
@@ -96,12 +96,22 @@ systemctl stop docker.service
 run setup status docker
 like "a stopped engine" "$rc:$out" "^1:Docker is not running.*docker.service is not started.*systemctl --user start docker.service"
 
-# A start that fails.
+# A start that fails. No journal is kept here: a stand-in says what dockerd would have.
+cat >"$work/$odd/tools/journalctl" <<'END'
+#!/bin/sh
+echo "failed to register layer: ApplyLayer exit status 1 stdout:  stderr: lchown /var/spool/mail: invalid argument"
+END
+chmod 755 "$work/$odd/tools/journalctl"
 mkdir -p "$home/.config/docker"
 echo '{"no-such-key": 1}' >"$home/.config/docker/daemon.json"
 chown -R "$user:" "$home/.config/docker"
 run setup install docker
 like "an engine that does not start: an error" "$rc:$err" "^1:.*Docker does not start"
+like "... with the end of the log, what it means, and the check that tells" "$out" \
+    "The last lines of docker.service:.*lchown.*Why: .*See: rootless-setup check subid"
+run setup status docker
+like "... and so does status" "$rc:$out" "^1:.*docker.service ended by itself.*\(check subid\)"
+rm "$work/$odd/tools/journalctl"
 rm -r "$home/.config/docker"
 systemctl stop docker.service
 systemctl reset-failed docker.service
@@ -125,6 +135,29 @@ rm -f "$socket"
 run setup install docker
 is "install again" "$rc:$err" "0:"
 docker info --format '{{.ID}}' >/dev/null
+
+# Lingering, by a stand-in for logind.
+if mkdir /var/lib/systemd 2>/dev/null; then at_end rmdir /var/lib/systemd; fi
+mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd
+tool() { # NAME LINE: a program of that name
+    printf '#!/bin/sh\n%s\n' "$2" >"$work/$odd/tools/$1"
+    chmod 755 "$work/$odd/tools/$1"
+}
+tool loginctl 'echo "Could not enable linger: Access denied" >&2; exit 1'
+run setup install docker --linger
+like "--linger where a user may not" "$rc:$err" "^1:.*Access denied.*sudo rootless-setup fix --user rltest-unit linger"
+run setup install docker --linger --dry-run
+like "--linger --dry-run" "$rc:$out" "^0:run: loginctl enable-linger rltest-unit"
+install -d -o "$user" /var/lib/systemd/linger
+# shellcheck disable=SC2016 # for the tool
+tool loginctl ': >"/var/lib/systemd/linger/$2"'
+run setup install docker --linger
+is "--linger" "$rc:$err:$(ls /var/lib/systemd/linger)" "0::rltest-unit"
+run setup status docker --json
+printf '%s\n' "$out" >"$work/json"
+is "... is nothing to tell any more" "$(field lingers) $(field problems)" "true []"
+umount /var/lib/systemd
+rm "$work/$odd/tools/loginctl"
 
 # uninstall
 run setup uninstall --dry-run docker
