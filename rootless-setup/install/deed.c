@@ -56,19 +56,18 @@ static void tell_file(struct deeds *deeds, const char *verb, const char *path, u
 }
 
 int deed_write(struct deeds *deeds, const char *path, unsigned mode, const char *text,
-               const struct own_memory *memory, struct err *err)
+               bool replaces, const struct own_memory *memory, struct err *err)
 {
     struct own_memory kept = *memory;
-    bool there = place_has(deeds->place, path);
     int dirs = place_missing_dirs(deeds->place, path);
     if (dirs < 0)
         return err_sys(err, -dirs, "cannot look at the directory of %s", path);
-    if (!there)
+    if (!replaces)
         kept.dirs = (unsigned)dirs;
     cleanup_free char *whole = own_sign(text, &kept);
     if (!whole)
         return err_sys(err, ENOMEM, "cannot write %s", path);
-    tell_file(deeds, there ? "replace" : "write", path, mode, whole);
+    tell_file(deeds, replaces ? "replace" : "write", path, mode, whole);
     struct place_file file = {
         .data = whole,
         .len = strlen(whole),

@@ -25,9 +25,12 @@ void deed_note(const struct deeds *deeds, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /** Tells a step that the caller does himself. @return whether to do it */
 bool deed_tell(struct deeds *deeds, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/** Writes a file of ours, whole or not at all, with the directories it needs. */
+/**
+ * Writes a file of ours, whole or not at all, with the directories it needs.
+ * @param replaces  ours is there already: what was remembered stays
+ */
 int deed_write(struct deeds *deeds, const char *path, unsigned mode, const char *text,
-               const struct own_memory *memory, struct err *err);
+               bool replaces, const struct own_memory *memory, struct err *err);
 /** Removes a file and up to @p dirs directories above it that are empty then. */
 int deed_remove(struct deeds *deeds, const char *path, unsigned dirs, struct err *err);
 /** Renames a file in its directory; nothing is replaced. */

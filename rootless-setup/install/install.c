@@ -86,7 +86,7 @@ static int put_file(struct job *job, const char *path, struct own_file *own, uns
     if (own->state == OWN_EDITED || own->state == OWN_FOREIGN)
         r = put_aside(job, path, own, err);
     if (r == 0)
-        r = deed_write(&job->deeds, path, mode, text, &memory, err);
+        r = deed_write(&job->deeds, path, mode, text, own->state == OWN_INTACT, &memory, err);
     job->wrote = r == 0;
     return r;
 }

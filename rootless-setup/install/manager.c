@@ -98,7 +98,7 @@ int manager_do(struct deeds *deeds, const char *verb, const char *name, struct e
 
 void manager_journal(const char *name, char *ret, size_t size)
 {
-    const char *const argv[] = {"journalctl",   "--user",  "--unit",     name, "--lines=60",
+    const char *const argv[] = {"journalctl",   "--user",  "--unit",     name, "--lines=40",
                                 "--output=cat", "--quiet", "--no-pager", NULL};
     if (deed_ask(argv, ret, size, NULL) < 0)
         ret[0] = '\0';

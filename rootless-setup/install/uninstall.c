@@ -129,9 +129,10 @@ int uninstall_run(struct setup *setup, const struct uninstall_options *options, 
                        "%s is not of rootless-setup: what wrote it removes it "
                        "(dockerd-rootless-setuptool.sh uninstall?)",
                        setup->unit_path);
-    int r = purge_find(setup, &purge, options->purge ? err : NULL);
+    int r = purge_find(setup, &purge, err);
     if (r < 0 && options->purge)
         return r;
+    r = 0;
     if (options->purge && purge.n > 0 && !options->yes && !options->dry_run)
         r = purge_confirm(&purge, err);
     if (r == 0)

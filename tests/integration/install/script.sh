@@ -69,7 +69,9 @@ is "--purge follows the link" "$rc:$(ls -A "$work/disk"):$(ls -A "$home/.local/s
 as_user ln -s "$home" .local/share/docker
 run setup uninstall docker --purge --yes
 like "... but not to the user's own files" "$rc:$err" "^1:.*holds your own files"
-ok "... which stay" test -e "$home/.profile" -o -e "$home/.bashrc"
+run setup uninstall docker
+like "a link there keeps nobody from uninstalling" "$rc:$out:$err" "^0:.*nothing to do.*:$"
+ok "the user's own files stay" test -e "$home/.profile" -o -e "$home/.bashrc"
 rm "$home/.local/share/docker"
 
 # The question, on a terminal.
