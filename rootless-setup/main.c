@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "lib/base/activation.h"
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
@@ -38,7 +39,7 @@ static const char *list_commands(char *buf, size_t size)
 
 int main(int argc, char **argv)
 {
-    cli_begin("rootless-setup", 3);
+    cli_begin("rootless-setup", 3 + (int)activation_sockets()); /* launch hands them on */
     char epilog[2048];
     const struct cli_program program = {
         .name = "rootless-setup",

@@ -1,7 +1,7 @@
 /* rootlesskit: the command line, then the parent's life (parent.h). */
+#include "lib/base/activation.h"
 #include "lib/base/err.h"
 #include "lib/cli/cli.h"
-#include "rootlesskit/activation.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/parent.h"
 #include "rootlesskit/signals.h"

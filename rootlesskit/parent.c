@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/activation.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
@@ -21,7 +22,6 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
-#include "rootlesskit/activation.h"
 #include "rootlesskit/cgroup.h"
 #include "rootlesskit/child.h"
 #include "rootlesskit/endpoint.h"

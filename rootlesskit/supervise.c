@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/activation.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/loop.h"
 #include "lib/base/proc.h"
 #include "lib/cli/cli.h"
-#include "rootlesskit/activation.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/netns.h"
 #include "rootlesskit/options.h"

@@ -1,4 +1,4 @@
-#include "rootlesskit/activation.h"
+#include "lib/base/activation.h"
 
 #include <errno.h>
 #include <stdlib.h>
