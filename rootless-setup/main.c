@@ -11,7 +11,7 @@
 
 struct command {
     const char *name;
-    const char *summary;
+    const char *summary; /* NULL: not listed */
     int (*run)(int argc, char **argv);
 };
 
@@ -20,6 +20,10 @@ static const struct command commands[] = {
     {"explain", "say what an error message means and what helps", cmd_explain},
     {"fix", "set what belongs to root as rootless engines need it", cmd_fix},
     {"install", "make a container engine a service of the user's", cmd_install},
+    {"launch", "start a rootless engine in the foreground", cmd_launch},
+    {"launch-inside", NULL, cmd_launch_inside}, /* no person's: launch, inside rootlesskit */
+    {"run", "run a command as root of an engine's namespaces, or of fresh ones", cmd_run},
+    {"shell", "start a shell as root of an engine's namespaces, or of fresh ones", cmd_shell},
     {"status", "say which engines a user has, and what is wrong with them", cmd_status},
     {"subid", "give users subordinate ids, take them back, list them", cmd_subid},
     {"undo", "take back what fix did", cmd_undo},
@@ -32,8 +36,9 @@ static const char *list_commands(char *buf, size_t size)
 {
     size_t used = (size_t)snprintf(buf, size, "Commands:");
     for (size_t i = 0; i < N_COMMANDS && used < size; i++)
-        used += (size_t)snprintf(buf + used, size - used, "\n  %-12s %s", commands[i].name,
-                                 commands[i].summary);
+        if (commands[i].summary)
+            used += (size_t)snprintf(buf + used, size - used, "\n  %-12s %s", commands[i].name,
+                                     commands[i].summary);
     return buf;
 }
 
