@@ -8,6 +8,7 @@
 #include "lib/base/err.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
+#include "lib/cli/completion.h"
 
 static const struct cli_option builtin[] = {
     {.name = "help", .letter = 'h', .help = "show this help and exit"},
@@ -105,37 +106,14 @@ void cli_help(const struct cli_program *program, FILE *out)
         print_option(&program->options[i], out);
     for (size_t i = 0; i < N_BUILTIN; i++)
         print_option(&builtin[i], out);
+    if (program->n_commands > 0)
+        (void)fputs("\nCommands:\n", out);
+    for (size_t i = 0; i < program->n_commands; i++)
+        if (program->commands[i].summary)
+            (void)fprintf(out, "  %-16s %s\n", program->commands[i].name,
+                          program->commands[i].summary);
     if (program->epilog)
         (void)fprintf(out, "\n%s\n", program->epilog);
-}
-
-/* A completion function that knows the long options and, behind one with choices, its values. */
-static void print_bash_completion(const struct cli_program *program)
-{
-    char fn[64];
-    (void)str_copy(fn, sizeof fn, program->name);
-    for (char *p = fn; *p; p++)
-        if (*p == '-' || *p == ' ')
-            *p = '_';
-    printf("_%s()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-           "    [ \"$cur\" = = ] && cur=\n"
-           "    [ \"$prev\" = = ] && prev=${COMP_WORDS[COMP_CWORD-2]}\n    case $prev in\n",
-           fn);
-    for (size_t i = 0; i < program->n_options; i++) {
-        const struct cli_option *option = &program->options[i];
-        if (!option->choices)
-            continue;
-        printf("    --%s) mapfile -t COMPREPLY < <(compgen -W '", option->name);
-        for (size_t k = 0; option->choices[k]; k++)
-            printf("%s%s", k ? " " : "", option->choices[k]);
-        printf("' -- \"$cur\"); return ;;\n");
-    }
-    printf("    esac\n    case $cur in\n    -*) mapfile -t COMPREPLY < <(compgen -W '");
-    for (size_t i = 0; i < program->n_options; i++)
-        printf("--%s ", program->options[i].name);
-    for (size_t i = 0; i < N_BUILTIN; i++)
-        printf("--%s ", builtin[i].name);
-    printf("' -- \"$cur\") ;;\n    esac\n}\ncomplete -o default -F _%s %s\n", fn, program->name);
 }
 
 static int answer_builtin(const struct cli_program *program, const struct cli_option *option,
@@ -146,7 +124,7 @@ static int answer_builtin(const struct cli_program *program, const struct cli_op
     else if (str_equal(option->name, "version"))
         printf("%s version %s\n", program->name, ROOTLESS_VERSION);
     else if (str_equal(value, "bash"))
-        print_bash_completion(program);
+        completion_print(program, builtin, N_BUILTIN, stdout);
     else
         return err_set(err, EINVAL, "--completion: unknown shell \"%s\", it must be bash", value);
     return CLI_PARSED_EXIT;
@@ -157,29 +135,36 @@ static int answer_builtin(const struct cli_program *program, const struct cli_op
 #define OPTIONS_MAX 64
 
 struct getopt_table {
-    struct option longs[OPTIONS_MAX + 1];
+    struct option longs[2 * OPTIONS_MAX + 1];
     char shorts[2 + 2 * OPTIONS_MAX + 1];
+    char letters[OPTIONS_MAX][2];
     const struct cli_option *options[OPTIONS_MAX];
-    int n;
+    int n, n_longs;
 };
+
+/* A letter is a name as well: "-p=SPEC", which Go's flag packages take, would be ambiguous else. */
+static void add_letter(struct getopt_table *table, int has_arg)
+{
+    char *name = table->letters[table->n], *end = strchr(table->shorts, '\0');
+    name[0] = end[0] = table->options[table->n]->letter;
+    if (has_arg != optional_argument || table->options[table->n]->bare)
+        end[1] = ':';
+    table->longs[table->n_longs++] =
+        (struct option){.name = name, .has_arg = has_arg, .val = FIRST_LONG + table->n};
+}
 
 static void add_to_table(struct getopt_table *table, const struct cli_option *options, size_t n)
 {
-    size_t used = strlen(table->shorts);
     for (size_t i = 0; i < n && table->n < OPTIONS_MAX; i++) {
         const struct cli_option *option = &options[i];
         bool flag = option->kind == CLI_FLAG || option->kind == CLI_SWITCH;
-        table->longs[table->n] = (struct option){
-            .name = option->name,
-            .has_arg = flag || option->bare ? optional_argument : required_argument,
-            .val = FIRST_LONG + table->n,
-        };
-        table->options[table->n++] = option;
-        if (option->letter) {
-            table->shorts[used++] = option->letter;
-            if (!flag)
-                table->shorts[used++] = ':';
-        }
+        int has_arg = flag || option->bare ? optional_argument : required_argument;
+        table->options[table->n] = option;
+        table->longs[table->n_longs++] =
+            (struct option){.name = option->name, .has_arg = has_arg, .val = FIRST_LONG + table->n};
+        if (option->letter)
+            add_letter(table, has_arg);
+        table->n++;
     }
 }
 

@@ -3,8 +3,10 @@
  *
  * The syntax is the GNU one without abbreviations: --name VALUE, --name=VALUE, -x VALUE; parsing
  * stops at the first word that is no option, or behind "--". As Go's flag packages do, one dash
- * may stand for two (-name) and a flag may carry its value (--name=false). Every table has --help
- * (-h) and --version (-v) by itself, and --completion=bash.
+ * may stand for two (-name), a letter's value may come with a '=' (-x=VALUE), and a flag may carry
+ * its value (--name=false). Every table has --help
+ * (-h) and --version (-v) by itself, and --completion=bash, which has
+ * its commands' as well.
  */
 #pragma once
 
@@ -46,13 +48,22 @@ struct cli_option {
     bool whole;       /**< CLI_LIST only: a value may have commas and stays in one piece */
 };
 
+/** What a program does at its first word; run() gets the words from that one on. */
+struct cli_command {
+    const char *name;
+    const char *summary; /**< one line; NULL: it is not listed, as no person's */
+    int (*run)(int argc, char **argv);
+};
+
 struct cli_program {
     const char *name;
     const char *usage;   /**< behind "Usage: ": "rootlesskit [OPTION]... [--] COMMAND [ARG]..." */
     const char *summary; /**< one or more lines under the usage */
     const struct cli_option *options;
     size_t n_options;
-    const char *epilog; /**< printed after the options, or NULL */
+    const struct cli_command *commands; /**< or none; each has a cli_program of its own */
+    size_t n_commands;
+    const char *epilog; /**< printed after them, or NULL */
 };
 
 /** What cli_parse() did. */
@@ -67,4 +78,7 @@ enum cli_parsed {
  */
 int cli_parse(const struct cli_program *program, int argc, char **argv, void *config,
               int *ret_first, struct err *err);
+/** Runs the command that the first word names, for a program with no options of its own.
+ *  @return its exit status; CLI_USAGE without a word of the table, having said so */
+int cli_run_command(const struct cli_program *program, int argc, char **argv);
 void cli_help(const struct cli_program *program, FILE *out);

@@ -133,7 +133,7 @@ refused "a name that begins with a dash" 1 "first character" "${add[@]}" -- -das
 refused "a name with a newline" 1 "there is no user" "${add[@]}" "$(printf 'a\nb:1:1')"
 refused "more than there is" 1 "do not fit" "${add[@]}" --count 4000000000 alice
 refused "no such root" 1 "/nonexistent" subid add --root /nonexistent alice
-refused "no such action" 2 "unknown action" subid frob
+refused "no such command" 2 "unknown command" subid frob
 echo 'SUB_UID_MAX 170000' >"$root/etc/login.defs"
 refused "no gap left" 1 "SUB_UID_MAX" "${add[@]}" alice
 rm "$root/etc/login.defs"
