@@ -81,16 +81,15 @@ umount /etc
 # ---- the state ----
 
 service wait=1
-flock /run/rootless-toolkit/pam true 2>/dev/null || mkdir -p /run/rootless-toolkit/pam
 start_host "$user" open
-flock "/run/rootless-toolkit/pam/$uid.lock" -c "echo locked >'$work/locked'; sleep 600" &
+(exec 8>"/run/rootless-toolkit/pam/$uid.lock"; flock 8; echo locked >"$work/locked"; exec sleep 600) 7>&- &
 flocker=$!
 wait_for 10 test -s "$work/locked"
 forget_log
 run timeout 40 "$host_program" rltest "$user" open env close
 is "a locked state: the login goes on" "$rc $out" "0 XDG_RUNTIME_DIR=/run/user/$uid"
 like "a locked state: logged" "$(logged)" "the session of $user is not counted: .* still locked after 1 s"
-pkill -P "$flocker" || true
+kill "$flocker"
 wait "$flocker" 2>/dev/null || true
 let_go
 clean "a locked state: cleared up by the session that was counted"

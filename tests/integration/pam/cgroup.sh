@@ -10,11 +10,14 @@ real=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
 [ -n "$real" ] || skip_all "no cgroup v2 here"
 branch=$real/rltest-$$-$RANDOM
 mkdir "$branch" 2>/dev/null || skip_all "no cgroup can be made in $real"
+# What runs there, the log's reader and this shell, goes back to where they came from.
 # shellcheck disable=SC2317 # called at the end
 remove_branch() {
-    mount --bind "$work/.real" /mnt 2>/dev/null || true
-    echo $$ >"$work/.real/cgroup.procs"
-    find "$work/.real/${branch##*/}" -depth -type d -exec rmdir {} + || true
+    local member top=$work/.real/${branch##*/}
+    find "$top" -name cgroup.procs -exec cat {} + | while read -r member; do
+        echo "$member" >"$work/.real/cgroup.procs" || true
+    done
+    find "$top" -depth -type d -exec rmdir {} \;
 }
 mkdir "$work/.real"
 mount --bind "$real" "$work/.real"
