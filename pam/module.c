@@ -35,6 +35,8 @@
 
 /* What is kept from open to close. */
 struct kept {
+    uid_t uid;
+    char name[SUBJECT_NAME_MAX];
     uint32_t serial;
     struct state_process opener;
     unsigned opened; /* the module may stand twice in a stack */
@@ -267,7 +269,9 @@ static int open_new(struct call *call)
     job->opener.pid = getpid();
     (void)birth_of(job->opener.pid, &job->opener.birth);
     (void)run(call, session_open);
-    struct kept kept = {.serial = job->serial, .opener = job->opener, .opened = 1};
+    struct kept kept = {
+        .uid = job->subject.uid, .serial = job->serial, .opener = job->opener, .opened = 1};
+    (void)str_copy(kept.name, sizeof kept.name, job->subject.name);
     (void)str_copy(kept.origin, sizeof kept.origin, job->origin);
     if (keep(call, &kept) < 0)
         pam_syslog(call->pamh, LOG_ERR, "no memory: the session ends with its process");
@@ -302,11 +306,23 @@ PUBLIC int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
     return r;
 }
 
+/* The user may be gone by now, or the directory service that knew him. */
+static bool recall_subject(struct call *call)
+{
+    const struct kept *kept = find_kept(call->pamh);
+    if (!kept)
+        return false;
+    call->job->subject.uid = kept->uid;
+    (void)str_copy(call->job->subject.name, sizeof call->job->subject.name, kept->name);
+    return true;
+}
+
 PUBLIC int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct call call;
     (void)flags;
-    if (begin(&call, pamh, argc, argv, ignore_fault) == PAM_SUCCESS)
+    int r = begin(&call, pamh, argc, argv, ignore_fault);
+    if (r == PAM_SUCCESS || (r == PAM_USER_UNKNOWN && recall_subject(&call)))
         close_session(&call);
     end(&call);
     return PAM_SUCCESS;

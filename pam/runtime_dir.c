@@ -126,6 +126,15 @@ int runtime_dir_publish(const struct subject *subject, struct err *err)
     return find_in(base, subject, true, err);
 }
 
+void runtime_dir_discard(const struct subject *subject)
+{
+    char name[NAME_SIZE];
+    new_name_of(subject->uid, name);
+    cleanup_close int base = open_base(NULL);
+    if (base >= 0)
+        (void)unlinkat(base, name, AT_REMOVEDIR);
+}
+
 int runtime_dir_remove(uid_t uid, uint64_t dev, uint64_t ino, int64_t deadline, struct err *err)
 {
     char name[NAME_SIZE];

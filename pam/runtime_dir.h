@@ -25,6 +25,8 @@ int runtime_dir_prepare(const struct subject *subject, uint64_t *ret_dev, uint64
                         struct err *err);
 /** Gives it its name. @return fd or -errno */
 int runtime_dir_publish(const struct subject *subject, struct err *err);
+/** Removes it instead. */
+void runtime_dir_discard(const struct subject *subject);
 /** Removes the one with this identity; another in its place is left alone, as is one that is not
  *  there. @return 0, or -errno when something is left of it */
 int runtime_dir_remove(uid_t uid, uint64_t dev, uint64_t ino, int64_t deadline, struct err *err);

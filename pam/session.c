@@ -131,6 +131,14 @@ static void publish_dir(struct opening *opening)
         notes_add(&job->notes, LOG_DEBUG, "made %s", job->subject.runtime);
 }
 
+/* Not written down: nobody would remove it. */
+static void discard_dir(struct session_job *job)
+{
+    runtime_dir_discard(&job->subject);
+    notes_add(&job->notes, LOG_WARNING, "%s is not made: nobody would know to remove it",
+              job->subject.runtime);
+}
+
 static void enter_cgroup(struct session_job *job)
 {
     const struct subject *subject = &job->subject;
@@ -184,10 +192,13 @@ static void open_counted(struct opening *opening)
     opening->cgroup = !is_managed(job) && !job->options.no_cgroup && cgroup_is_ours();
     state.has_cgroup = state.has_cgroup || opening->cgroup;
     find_dir(opening);
-    if (save(&opening->store, job) < 0)
+    bool written_down = save(&opening->store, job) == 0;
+    if (!written_down)
         job->serial = 0;
-    if (opening->new_dir)
+    if (opening->new_dir && written_down)
         publish_dir(opening);
+    else if (opening->new_dir)
+        discard_dir(job);
     if (opening->cgroup && job->serial)
         enter_cgroup(job);
     if (job->options.engine && opening->first && opening->dir >= 0 && !state.engine.pid) {
