@@ -53,6 +53,8 @@
 #   free_port                  prints a TCP port nobody listens on
 #   at_end COMMAND...          runs it when the test ends, last given first
 
+[ -z "${rltest_n:-}" ] || return 0 # sourced by two files that a test sources
+
 if [ -z "${RLTEST_INSIDE:-}" ]; then
     if [ "$(id -u)" -ne 0 ]; then
         echo "1..0 # SKIP needs root"
