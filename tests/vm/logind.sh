@@ -26,7 +26,7 @@ for place in behind "in front of"; do
     else
         { echo "session optional $module debug"; cat "$work/stack"; }
     fi >/etc/pam.d/common-session
-    run su - "$user" -c "$look; sleep 1"
+    run su - "$user" -c "$look"
     is "$place pam_systemd: the directory is logind's" "$(head -n 3 <<<"$out")" "$(seen)"
     like "so is the cgroup" "$(tail -n 1 <<<"$out")" "^/user.slice/user-$uid.slice/session-c?[0-9]+.scope$"
     like "the module gave the sub-ids" "$(grep -h "^$user:" /etc/subuid /etc/subgid | cut -d: -f3 | xargs)" "^65536 65536$"

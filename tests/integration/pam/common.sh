@@ -29,11 +29,12 @@ private_log() {
     local node
     mkdir "$work/devices"
     mount -t tmpfs -o mode=755,size=1m rltest-dev "$work/devices"
-    mkdir "$work/devices/pts" "$work/devices/shm"
-    for node in null zero full random urandom tty; do
-        cp -a "/dev/$node" "$work/devices/"
+    mkdir "$work/devices"/{net,pts,shm}
+    for node in null zero full random urandom tty net/tun fuse; do
+        [ ! -e "/dev/$node" ] || cp -a "/dev/$node" "$work/devices/$node"
     done
-    mount --bind /dev/pts "$work/devices/pts"
+    mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 rltest-pts "$work/devices/pts"
+    mount -t tmpfs -o mode=1777,size=16m rltest-shm "$work/devices/shm"
     ln -s pts/ptmx "$work/devices/ptmx"
     ln -s /proc/self/fd "$work/devices/fd"
     mount --rbind "$work/devices" /dev
