@@ -142,6 +142,15 @@ void connector_join(struct connector *connector, int take_sock, const struct soc
         join_plainly(connector, take_sock, to, owner);
 }
 
+bool connector_any(const struct connector *connector, uint32_t owner)
+{
+    const struct connector_attempt *attempt = NULL;
+    while ((attempt = table_next(&connector->attempts, attempt)))
+        if (attempt->owner == owner)
+            return true;
+    return false;
+}
+
 void connector_end_all(struct connector *connector, uint32_t owner)
 {
     struct connector_attempt *attempt = NULL;

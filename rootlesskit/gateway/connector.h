@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -41,5 +42,7 @@ int connector_init(struct connector *connector, struct worker *worker, enum gate
  */
 void connector_join(struct connector *connector, int take_sock, const struct sockaddr_storage *peer,
                     const struct sockaddr_storage *to, uint32_t owner);
-/** Resets the clients of @p owner that still wait. */
+/** @return whether clients of @p owner wait for their connection */
+bool connector_any(const struct connector *connector, uint32_t owner);
+/** Resets them. */
 void connector_end_all(struct connector *connector, uint32_t owner);

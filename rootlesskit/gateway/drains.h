@@ -9,7 +9,7 @@
 
 #include "rootlesskit/gateway/worker.h"
 
-struct connector;
+struct acceptors;
 struct err;
 
 /** At a time; each costs a walk of the connections a tick. */
@@ -17,13 +17,15 @@ struct err;
 
 struct drains {
     struct worker *worker;
-    struct connector *connector;
+    struct acceptors *acceptors;
     struct worker_timer timer;
     struct table table;
 };
 
-/** @param connector  of the ports, whose attempts are waited for as well */
-int drains_init(struct drains *drains, struct worker *worker, struct connector *connector,
+/** @param worker     of the first of them, in whose thread all this is called
+ *  @param acceptors  of the ports, who carry the connections and make those that are on their way
+ */
+int drains_init(struct drains *drains, struct worker *worker, struct acceptors *acceptors,
                 struct err *err);
 /** Gives the connections of port @p id, which takes no more, @p seconds from now.
  *  @return 0; -ENOBUFS: there are too many */

@@ -36,8 +36,8 @@
 #include "rootlesskit/gateway/stats.h"
 #include "rootlesskit/gateway/worker.h"
 
-/* The main one, that of published ports, that of outbound datagrams, the movers. */
-#define WORKERS_MAX (3 + MOVERS_MAX)
+/* The main one, that of outbound datagrams, those of published ports, the movers. */
+#define WORKERS_MAX (2 + ACCEPTORS_MAX + MOVERS_MAX)
 
 struct gateway {
     const struct gateway_config *config;
@@ -104,7 +104,8 @@ static int set_up_ports(struct gateway *gateway, struct err *err)
     int r = publish_init(&gateway->publish, &gateway->movers, &options, err);
     if (r < 0)
         return r;
-    return rules != GATEWAY_SOURCE_IP_NONE ? confine_to_sockets(err) : confine_capabilities(err);
+    r = rules != GATEWAY_SOURCE_IP_NONE ? confine_to_sockets(err) : confine_capabilities(err);
+    return r >= 0 ? publish_start(&gateway->publish, err) : r;
 }
 
 static int set_up_child(struct gateway *gateway)
@@ -186,8 +187,8 @@ static size_t workers_of(struct gateway *gateway, struct worker *ret[WORKERS_MAX
 {
     size_t n = 0;
     ret[n++] = &gateway->worker;
-    if (gateway->config->ports)
-        ret[n++] = &gateway->publish.worker;
+    for (unsigned i = 0; i < gateway->publish.acceptors.n; i++)
+        ret[n++] = &gateway->publish.acceptors.acceptor[i].worker;
     if (gateway->config->network)
         ret[n++] = &gateway->outbound.worker;
     for (unsigned i = 0; i < gateway->movers.n; i++)

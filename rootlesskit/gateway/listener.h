@@ -1,10 +1,10 @@
 /*
  * A listening socket that is never lost: when the process runs out of fds or memory it pauses and
- * tries again at the next tick, instead of spinning or giving up.
+ * tries again at the next tick, instead of spinning or giving up. Several threads may have one each
+ * for the same socket.
  */
 #pragma once
 
-#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "lib/base/loop.h"
@@ -21,13 +21,13 @@ struct listener {
     struct worker_timer retry;
     struct worker *worker;
     listener_fn *fn;
-    bool paused;
+    int fd;
 };
 
 int listener_start(struct listener *listener, struct worker *worker, int fd, listener_fn *fn);
-/** Takes what waits by now, without another round of the loop. */
+/** Takes some of what waits by now, without another round of the loop. */
 void listener_take(struct listener *listener);
+/** Takes all of it, as far as there are fds. */
+void listener_take_all(struct listener *listener);
 /** Leaves the loop; the fd stays the caller's. */
 void listener_stop(struct listener *listener);
-/** After that: comes back. @return 0 or -errno */
-int listener_resume(struct listener *listener, int fd);

@@ -7,7 +7,6 @@
  */
 #pragma once
 
-#include <pthread.h>
 #include <stdint.h>
 
 #include "rootlesskit/gateway/worker.h"

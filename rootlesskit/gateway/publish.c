@@ -13,8 +13,6 @@
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "rootlesskit/gateway/gate.h"
-#include "rootlesskit/gateway/listener.h"
-#include "rootlesskit/gateway/relay.h"
 #include "rootlesskit/gateway/stats.h"
 
 #define RECORDS_BATCH 256
@@ -22,7 +20,6 @@
 /* Made at the order of the parent, one a published port; the path of the bytes allocates nothing.
  */
 struct publish_port {
-    struct listener listener;      /* TCP */
     struct datagram_port datagram; /* UDP */
     struct loop_grave grave;
     struct publish_port *next;
@@ -34,38 +31,35 @@ struct publish_port {
     struct sockaddr_storage target;
 };
 
-static void on_client(struct listener *listener, int take_sock, const struct sockaddr_storage *peer)
-{
-    struct publish_port *port = loop_owner(listener, struct publish_port, listener);
-    /* In this thread a new socket belongs to the child's namespace. */
-    connector_join(&port->publish->connector, take_sock, peer, &port->target, port->id);
-}
-
 static int listen_on(struct publish_port *port)
 {
     const int on = 1; /* accepted sockets inherit both */
     (void)setsockopt(port->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(port->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
     port->open = true;
-    return listener_start(&port->listener, &port->publish->worker, port->fd, on_client);
+    return acceptors_open(&port->publish->acceptors, port->id, port->fd, &port->target);
 }
 
 static int look(struct publish *publish, unsigned types)
 {
-    return services_look(&publish->services, types, publish->worker.buffer, WORKER_BUFFER);
+    return services_look(&publish->services, types, publish->worker->buffer, WORKER_BUFFER);
 }
 
 /* What fails is tried again at the next look. @return true when it has changed */
 static bool follow(struct publish_port *port)
 {
+    struct acceptors *acceptors = &port->publish->acceptors;
     const struct services *services = &port->publish->services;
     bool serves = services_of(services, SOCK_STREAM, &port->target) != SERVICES_NONE;
     if (serves == port->open)
         return false;
     if (!serves) {
-        listener_stop(&port->listener);
+        acceptors_close(acceptors, port->id, false);
         (void)gate_shut(port->fd);
-    } else if (gate_open(port->fd) < 0 || listener_resume(&port->listener, port->fd) < 0) {
+    } else if (gate_open(port->fd) < 0) {
+        return false;
+    } else if (acceptors_open(acceptors, port->id, port->fd, &port->target) < 0) {
+        (void)gate_shut(port->fd);
         return false;
     }
     port->open = serves;
@@ -76,7 +70,7 @@ static bool follow(struct publish_port *port)
 static void on_watch(struct worker_timer *timer, int64_t now_ms)
 {
     struct publish *publish = loop_owner(timer, struct publish, watch);
-    uint64_t refused = publish->worker.stats.counters.failed[STATS_PUBLISHED][STATS_REFUSED];
+    uint64_t refused = acceptors_refused(&publish->acceptors);
     bool streams = false;
     if (refused == publish->refused && now_ms < publish->next_look_ms)
         return;
@@ -101,7 +95,7 @@ static void watch(struct publish_port *port)
     (void)look(publish, 1U << SOCK_STREAM);
     (void)follow(port);
     publish->changed_ms = publish->next_look_ms = clock_ms();
-    worker_timer_start(&publish->worker, &publish->watch);
+    worker_timer_start(publish->worker, &publish->watch);
 }
 
 static int open_port(struct publish_port *port)
@@ -120,14 +114,12 @@ static int open_port(struct publish_port *port)
 
 static void close_port(struct publish_port *port)
 {
-    struct worker *worker = &port->publish->worker;
+    struct acceptors *acceptors = &port->publish->acceptors;
     if (port->type == SOCK_DGRAM) {
         datagram_close(&port->datagram);
     } else {
-        listener_stop(&port->listener);
-        worker_timer_forget(worker, &port->listener.retry);
-        connector_end_all(&port->publish->connector, port->id);
-        relay_end_all(worker, port->id);
+        acceptors_close(acceptors, port->id, false);
+        acceptors_end_all(acceptors, port->id);
     }
     fd_close(port->fd);
 }
@@ -143,10 +135,7 @@ static int drain_port(struct publish_port *port, uint32_t seconds)
     int r = drains_begin(&publish->drains, port->id, seconds);
     if (r < 0)
         return r;
-    if (port->open)
-        listener_take(&port->listener);
-    listener_stop(&port->listener);
-    worker_timer_forget(&publish->worker, &port->listener.retry);
+    acceptors_close(&publish->acceptors, port->id, true);
     fd_close(port->fd);
     return 0;
 }
@@ -202,7 +191,7 @@ static void forget(struct publish_port **place)
     struct publish_port *port = *place;
     *place = port->next;
     port->grave.free_fn = free_port;
-    loop_bury(&port->publish->worker.loop, &port->grave);
+    loop_bury(&port->publish->worker->loop, &port->grave);
 }
 
 static int remove_port(struct publish *publish, uint32_t id)
@@ -282,7 +271,7 @@ static void do_write_services(struct worker *worker, void *arg)
 
 static int give(struct order *order, worker_fn *fn)
 {
-    int r = worker_ask(&order->publish->worker, fn, order);
+    int r = worker_ask(order->publish->worker, fn, order);
     return r < 0 ? r : order->code;
 }
 
@@ -290,7 +279,7 @@ int publish_add(struct publish *publish, uint32_t id, int take_listen,
                 const struct sockaddr_storage *target)
 {
     struct order order = {.publish = publish, .id = id, .fd = take_listen, .target = *target};
-    int r = worker_ask(&publish->worker, do_add, &order);
+    int r = worker_ask(publish->worker, do_add, &order);
     if (r < 0)
         fd_close(take_listen);
     return r < 0 ? r : order.code;
@@ -341,18 +330,21 @@ int publish_init(struct publish *publish, struct movers *movers,
     publish->ports = NULL;
     publish->when_listening = options->when_listening;
     publish->watch = (struct worker_timer){.fn = on_watch};
-    int r = worker_init(&publish->worker, err);
-    publish->worker.movers = movers;
+    publish->worker = &publish->acceptors.acceptor[0].worker;
+    int r = acceptors_init(&publish->acceptors, acceptors_wanted(), movers, options->rules, err);
     if (r >= 0)
-        r = connector_init(&publish->connector, &publish->worker, options->rules, err);
-    if (r >= 0)
-        r = drains_init(&publish->drains, &publish->worker, &publish->connector, err);
+        r = drains_init(&publish->drains, publish->worker, &publish->acceptors, err);
     if (r >= 0)
         r = open_services(publish, err);
-    return r >= 0 ? datagrams_init(&publish->datagrams, &publish->worker, options->rules, err) : r;
+    return r >= 0 ? datagrams_init(&publish->datagrams, publish->worker, options->rules, err) : r;
+}
+
+int publish_start(struct publish *publish, struct err *err)
+{
+    return acceptors_start(&publish->acceptors, err);
 }
 
 void publish_run(struct publish *publish)
 {
-    (void)loop_run(&publish->worker.loop, NULL);
+    (void)loop_run(&publish->worker->loop, NULL);
 }

@@ -1,6 +1,8 @@
 /*
- * Published ports: a thread that lives in the child's network namespace. Sockets bound on the host
- * arrive as fds and take clients there; a socket made by this thread connects in the child.
+ * Published ports: threads that live in the child's network namespace. Sockets bound on the host
+ * arrive as fds and take clients there; a socket made by such a thread connects in the child. TCP
+ * clients are shared among the acceptors; the first of these is the port thread, which has the list
+ * of ports, all datagrams and whatever is asked for.
  *
  * With when_listening a TCP port refuses its clients while nobody in the child serves its target
  * (gate.h, services.h). Of beginnings nobody tells, so it is looked for: at every tick of the
@@ -10,12 +12,11 @@
  */
 #pragma once
 
-#include <pthread.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "lib/base/loop.h"
-#include "rootlesskit/gateway/connector.h"
+#include "rootlesskit/gateway/acceptors.h"
 #include "rootlesskit/gateway/datagram.h"
 #include "rootlesskit/gateway/drains.h"
 #include "rootlesskit/gateway/gateway.h"
@@ -37,8 +38,8 @@ struct publish_options {
 };
 
 struct publish {
-    struct worker worker;
-    struct connector connector;
+    struct acceptors acceptors;
+    struct worker *worker; /**< the first one's */
     struct datagrams datagrams;
     struct drains drains;
     struct services services;
@@ -55,6 +56,8 @@ struct publish {
  */
 int publish_init(struct publish *publish, struct movers *movers,
                  const struct publish_options *options, struct err *err);
+/** Starts the other threads, with the capabilities that the caller has by now. */
+int publish_start(struct publish *publish, struct err *err);
 /** Serves until the process ends. Call it in the thread that entered the child's namespace. */
 void publish_run(struct publish *publish);
 /**

@@ -485,16 +485,17 @@ static void end_here(struct worker *worker, void *arg)
             drop(relay, true);
 }
 
-struct census {
-    uint32_t owner, n;
+struct search {
+    uint32_t owner;
+    bool found;
 };
 
-static void count_here(struct worker *worker, void *arg)
+static void search_here(struct worker *worker, void *arg)
 {
-    struct census *census = arg;
+    struct search *search = arg;
     const struct relay *relay = NULL;
-    while ((relay = table_next(&worker->relays, relay)))
-        census->n += relay->owner == census->owner;
+    while (!search->found && (relay = table_next(&worker->relays, relay)))
+        search->found = relay->owner == search->owner;
 }
 
 /* What is on its way to a mover is in front of our question in its inbox. */
@@ -510,9 +511,9 @@ void relay_end_all(struct worker *worker, uint32_t owner)
     ask_everywhere(worker, end_here, &owner);
 }
 
-uint32_t relay_count(struct worker *worker, uint32_t owner)
+bool relay_any(struct worker *worker, uint32_t owner)
 {
-    struct census census = {.owner = owner};
-    ask_everywhere(worker, count_here, &census);
-    return census.n;
+    struct search search = {.owner = owner};
+    ask_everywhere(worker, search_here, &search);
+    return search.found;
 }

@@ -55,8 +55,8 @@ int relay_join_connecting(struct worker *worker, int take_fd_a, int take_fd_b, u
 /** Resets every connection of @p owner, also those that movers carry. Called in the thread that
  *  joined them, which is no mover. */
 void relay_end_all(struct worker *worker, uint32_t owner);
-/** @return how many connections of @p owner there are, wherever they are. Called as relay_end_all()
- */
-uint32_t relay_count(struct worker *worker, uint32_t owner);
+/** @return whether there are connections of @p owner that @p worker joined, wherever they are;
+ *  movers' may be others', too. Called as relay_end_all() */
+bool relay_any(struct worker *worker, uint32_t owner);
 /** Closes a TCP socket with a RST. */
 void relay_reset(int take_fd);

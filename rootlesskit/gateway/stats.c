@@ -58,7 +58,13 @@ static enum stats_reason reason_of(int code)
 
 void stats_failed(struct stats *stats, enum stats_direction direction, int code)
 {
-    stats->counters.failed[direction][reason_of(code)]++;
+    uint64_t *counter = &stats->counters.failed[direction][reason_of(code)];
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED); /* for stats_refused() */
+}
+
+uint64_t stats_refused(const struct stats *stats, enum stats_direction direction)
+{
+    return __atomic_load_n(&stats->counters.failed[direction][STATS_REFUSED], __ATOMIC_RELAXED);
 }
 
 void stats_dropped(struct stats *stats, enum stats_direction direction, int code, uint64_t n)

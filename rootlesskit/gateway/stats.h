@@ -99,6 +99,8 @@ struct stats {
 uint32_t stats_now_s(void);
 /** Counts a connection that came to nothing, by errno. */
 void stats_failed(struct stats *stats, enum stats_direction direction, int code);
+/** @return how many of those were refused; from any thread */
+uint64_t stats_refused(const struct stats *stats, enum stats_direction direction);
 /** Counts @p n datagrams that were lost, by errno. */
 void stats_dropped(struct stats *stats, enum stats_direction direction, int code, uint64_t n);
 /** Has @p source asked with the others; it stays the caller's. Before the worker's loop runs. */
