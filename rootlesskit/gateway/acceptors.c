@@ -1,6 +1,7 @@
 #include "rootlesskit/gateway/acceptors.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "lib/base/err.h"
@@ -134,6 +135,12 @@ int acceptors_init(struct acceptors *acceptors, unsigned n, struct movers *mover
     int r = 0;
     for (acceptors->n = 0; acceptors->n < n && r >= 0; acceptors->n++)
         r = init_one(&acceptors->acceptor[acceptors->n], movers, rules, err);
+    for (unsigned i = 0; i < n && r >= 0; i++) {
+        struct connector *connector = &acceptors->acceptor[i].connector;
+        connector->ring = &acceptors->ring;
+        connector->next = &acceptors->acceptor[(i + 1) % n].connector;
+        connector->others = (uint8_t)(n - 1);
+    }
     return r;
 }
 
@@ -172,18 +179,24 @@ void acceptors_close(struct acceptors *acceptors, uint32_t id, bool take_all)
     }
 }
 
+/* A client who was passed on meanwhile may have got behind us; there are few, and none is new. */
 void acceptors_end_all(struct acceptors *acceptors, uint32_t id)
 {
     struct order order = {.id = id};
-    ask_all(acceptors, do_end_all, &order);
+    uint32_t done;
+    do {
+        done = atomic_load(&acceptors->ring.done);
+        ask_all(acceptors, do_end_all, &order);
+    } while (done != atomic_load(&acceptors->ring.begun));
 }
 
 bool acceptors_any(struct acceptors *acceptors, uint32_t id)
 {
     struct order order = {.id = id};
+    uint32_t done = atomic_load(&acceptors->ring.done);
     for (unsigned i = 0; i < acceptors->n && !order.any; i++)
         ask(acceptors, i, do_search, &order);
-    return order.any;
+    return order.any || done != atomic_load(&acceptors->ring.begun);
 }
 
 uint64_t acceptors_refused(const struct acceptors *acceptors)

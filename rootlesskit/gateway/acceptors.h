@@ -32,6 +32,7 @@ struct acceptor {
 
 struct acceptors {
     unsigned n;
+    struct connector_ring ring;
     struct acceptor acceptor[ACCEPTORS_MAX];
 };
 

@@ -1,6 +1,7 @@
 #include "rootlesskit/gateway/connector.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -112,10 +113,53 @@ static bool wait_for(struct connector *connector, int take_sock, int take_fd,
     return true;
 }
 
+/* A client that goes from one thread to the next. */
+struct pass {
+    struct connector *connector; /* who gets it */
+    struct in6_addr to;
+    uint32_t owner;
+    int fd;
+    uint16_t to_port;
+    uint8_t hops; /* so many may follow */
+};
+_Static_assert(sizeof(struct pass) <= WORKER_POST_MAX, "a client fits into a letter");
+
+static void join(struct connector *connector, int take_sock, const struct sockaddr_storage *peer,
+                 const struct sockaddr_storage *to, uint32_t owner, uint8_t hops);
+
+static void take_pass(struct worker *worker, void *arg)
+{
+    const struct pass *pass = arg;
+    struct sockaddr_storage peer = {0};
+    const struct sockaddr_storage to = address_to_socket(&pass->to, pass->to_port);
+    socklen_t len = sizeof peer;
+    (void)worker;
+    if (getpeername(pass->fd, (struct sockaddr *)&peer, &len) < 0)
+        relay_reset(pass->fd); /* he is gone */
+    else
+        join(pass->connector, pass->fd, &peer, &to, pass->owner, pass->hops);
+    (void)atomic_fetch_add(&pass->connector->ring->done, 1);
+}
+
+static bool pass_on(struct connector *connector, int sock, const struct sockaddr_storage *to,
+                    uint32_t owner, uint8_t hops)
+{
+    struct pass pass = {
+        .connector = connector->next, .owner = owner, .fd = sock, .hops = (uint8_t)(hops - 1)};
+    if (hops == 0)
+        return false;
+    pass.to_port = address_of_socket(to, &pass.to);
+    (void)atomic_fetch_add(&connector->ring->begun, 1);
+    if (worker_post(pass.connector->worker, take_pass, &pass, sizeof pass) == 0)
+        return true;
+    (void)atomic_fetch_add(&connector->ring->done, 1);
+    return false;
+}
+
 /* @return false when nothing came of it: @p sock is still the caller's */
 static bool join_as_client(struct connector *connector, int sock,
                            const struct sockaddr_storage *peer, const struct sockaddr_storage *to,
-                           uint32_t owner)
+                           uint32_t owner, uint8_t hops)
 {
     if (connector->rules == GATEWAY_SOURCE_IP_NONE)
         return false;
@@ -127,7 +171,10 @@ static bool join_as_client(struct connector *connector, int sock,
     }
     if ((r == -EALREADY || r == -EINPROGRESS) && wait_for(connector, sock, fd, to, owner))
         return true;
+    bool in_the_way = fd >= 0 && r == -EADDRNOTAVAIL; /* connect(2): by all four numbers */
     fd_close(fd);
+    if (in_the_way)
+        return pass_on(connector, sock, to, owner, hops);
     if (r == -ECONNREFUSED) {
         stats_failed(&connector->worker->stats, STATS_PUBLISHED, ECONNREFUSED);
         relay_reset(sock);
@@ -135,11 +182,17 @@ static bool join_as_client(struct connector *connector, int sock,
     return r == -ECONNREFUSED;
 }
 
+static void join(struct connector *connector, int take_sock, const struct sockaddr_storage *peer,
+                 const struct sockaddr_storage *to, uint32_t owner, uint8_t hops)
+{
+    if (!join_as_client(connector, take_sock, peer, to, owner, hops))
+        join_plainly(connector, take_sock, to, owner);
+}
+
 void connector_join(struct connector *connector, int take_sock, const struct sockaddr_storage *peer,
                     const struct sockaddr_storage *to, uint32_t owner)
 {
-    if (!join_as_client(connector, take_sock, peer, to, owner))
-        join_plainly(connector, take_sock, to, owner);
+    join(connector, take_sock, peer, to, owner, connector->others);
 }
 
 bool connector_any(const struct connector *connector, uint32_t owner)

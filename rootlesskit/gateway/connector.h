@@ -23,12 +23,24 @@ struct err;
 /** Attempts that wait at a time; one more is made plainly. */
 #define CONNECTOR_ATTEMPTS 4096
 
+/**
+ * Connectors of several threads, each of which can have what is in the way of a client: his last
+ * connection from the same port, whose end it has not looked at yet. It does before it takes a
+ * letter, so he is passed on to the next one, and is joined plainly by the last.
+ */
+struct connector_ring {
+    _Atomic uint32_t begun, done; /**< passes so far */
+};
+
 struct connector {
     struct worker *worker;
     struct worker_timer timer;
     enum gateway_source_ip rules;
     struct table attempts;
     struct stats_source stats;
+    struct connector_ring *ring; /**< these three by whoever has several; NULL: it is alone */
+    struct connector *next;
+    uint8_t others; /**< in the ring */
 };
 
 /** @param rules  of source_ip_set_up() in the calling thread's namespace, or
