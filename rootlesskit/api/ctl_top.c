@@ -79,22 +79,33 @@ static int take_look(const char *socket_path, const struct look *before, struct 
     return 0;
 }
 
+/* TCP and UDP, and what else there is. */
+static void write_counts(FILE *out, const struct flowlist *list)
+{
+    static const struct {
+        const char *proto, *name;
+    } rows[] = {{"tcp", "TCP"}, {"udp", "UDP"}, {"icmp", "ICMP"}, {"sctp", "SCTP"}};
+    (void)fprintf(out, "%zu flows (", list->n);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t n = 0;
+        for (size_t k = 0; k < list->n; k++)
+            n += str_equal(list->flows[k].proto, rows[i].proto);
+        if (n > 0 || i < 2)
+            (void)fprintf(out, "%s%zu %s", i ? ", " : "", n, rows[i].name);
+    }
+    (void)fputs(")", out);
+}
+
 static void write_totals(FILE *out, const struct look *look)
 {
     uint64_t sent = 0, received = 0;
-    size_t n_tcp = 0, n_udp = 0;
     char a[8], b[8];
     for (size_t i = 0; i < look->list.n; i++) {
         sent += look->rows[i].sent;
         received += look->rows[i].received;
-        n_tcp += str_equal(look->list.flows[i].proto, "tcp");
-        n_udp += str_equal(look->list.flows[i].proto, "udp");
     }
-    size_t n_icmp = look->list.n - n_tcp - n_udp;
-    (void)fprintf(out, "%zu flows (%zu TCP, %zu UDP", look->list.n, n_tcp, n_udp);
-    if (n_icmp > 0)
-        (void)fprintf(out, ", %zu ICMP", n_icmp);
-    (void)fprintf(out, "), %s/s sent, %s/s received\n", flowlist_size(sent, a),
+    write_counts(out, &look->list);
+    (void)fprintf(out, ", %s/s sent, %s/s received\n", flowlist_size(sent, a),
                   flowlist_size(received, b));
 }
 

@@ -6,7 +6,7 @@
 
 #include "lib/net/address.h"
 
-static const char *const protos[] = {"tcp", "udp", "icmp"};
+static const char *const protos[] = {"tcp", "udp", "icmp", "sctp"};
 static const char *const directions[] = {"outbound", "published"};
 static const char *const ways[] = {"sent", "received"};
 static const char *const reasons[] = {"refused",    "unreachable", "timeout",

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "lib/base/clock.h"
-#include "rootlesskit/gateway/acceptors.h"
 
 struct drain {
     struct table_item item;
@@ -14,14 +13,15 @@ struct drain {
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct drains *drains = loop_owner(timer, struct drains, timer);
+    const struct drains_of *connections = &drains->connections;
     struct drain *drain = NULL;
     bool waiting = false;
     while ((drain = table_next(&drains->table, drain))) {
-        if (now_ms < drain->deadline_ms && acceptors_any(drains->acceptors, drain->id)) {
+        if (now_ms < drain->deadline_ms && connections->any(connections->arg, drain->id)) {
             waiting = true;
             continue;
         }
-        acceptors_end_all(drains->acceptors, drain->id);
+        connections->end_all(connections->arg, drain->id);
         table_give(drain);
     }
     if (!waiting)
@@ -48,9 +48,9 @@ bool drains_has(const struct drains *drains, uint32_t id)
     return false;
 }
 
-int drains_init(struct drains *drains, struct worker *worker, struct acceptors *acceptors,
+int drains_init(struct drains *drains, struct worker *worker, const struct drains_of *connections,
                 struct err *err)
 {
-    *drains = (struct drains){.worker = worker, .acceptors = acceptors, .timer.fn = on_tick};
+    *drains = (struct drains){.worker = worker, .connections = *connections, .timer.fn = on_tick};
     return table_init(&drains->table, sizeof(struct drain), DRAINS_MAX, err);
 }

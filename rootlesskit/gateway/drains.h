@@ -9,23 +9,26 @@
 
 #include "rootlesskit/gateway/worker.h"
 
-struct acceptors;
 struct err;
 
 /** At a time; each costs a walk of the connections a tick. */
 #define DRAINS_MAX 64
 
+/** The connections of published ports, also those that are still being made. */
+struct drains_of {
+    bool (*any)(void *arg, uint32_t id); /**< there are some of port id */
+    void (*end_all)(void *arg, uint32_t id);
+    void *arg;
+};
+
 struct drains {
     struct worker *worker;
-    struct acceptors *acceptors;
+    struct drains_of connections;
     struct worker_timer timer;
     struct table table;
 };
 
-/** @param worker     of the first of them, in whose thread all this is called
- *  @param acceptors  of the ports, who carry the connections and make those that are on their way
- */
-int drains_init(struct drains *drains, struct worker *worker, struct acceptors *acceptors,
+int drains_init(struct drains *drains, struct worker *worker, const struct drains_of *connections,
                 struct err *err);
 /** Gives the connections of port @p id, which takes no more, @p seconds from now.
  *  @return 0; -ENOBUFS: there are too many */

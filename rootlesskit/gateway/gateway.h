@@ -47,9 +47,10 @@ struct gateway_config {
  * a warning) or has failed. */
 enum gateway_op {
     GATEWAY_READY = 1,
-    GATEWAY_PORT_ADD,    /**< one fd beside: a listening TCP or a bound UDP socket; target = in C */
-    GATEWAY_PORT_REMOVE, /**< closes the listener and its connections, then replies */
-    GATEWAY_PORT_DRAIN,  /**< closes the listener, replies, and the connections within drain_s */
+    GATEWAY_PORT_ADD, /**< one fd beside: a listening TCP or SCTP or a bound UDP socket; target = in
+                         C */
+    GATEWAY_PORT_REMOVE,  /**< closes the listener and its connections, then replies */
+    GATEWAY_PORT_DRAIN,   /**< closes the listener, replies, and the connections within drain_s */
     GATEWAY_PORT_DRAINED, /**< replies 0 when the last of them is gone, -EINPROGRESS before */
     GATEWAY_SERVICES,     /**< a memory file beside: gets a struct services_record a port */
     GATEWAY_FLOWS,        /**< a memory file beside: gets a struct stats_record (stats.h) a flow */

@@ -21,12 +21,13 @@
  */
 struct publish_port {
     struct datagram_port datagram; /* UDP */
+    struct sctp_port sctp;
     struct loop_grave grave;
     struct publish_port *next;
     struct publish *publish;
     uint32_t id;
     int fd;
-    int type;  /* SOCK_STREAM or SOCK_DGRAM */
+    int proto; /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
     bool open; /* TCP: it listens */
     struct sockaddr_storage target;
 };
@@ -77,7 +78,7 @@ static void on_watch(struct worker_timer *timer, int64_t now_ms)
     publish->refused = refused;
     (void)look(publish, 1U << SOCK_STREAM);
     for (struct publish_port *port = publish->ports; port; port = port->next) {
-        if (port->type != SOCK_STREAM)
+        if (port->proto != IPPROTO_TCP)
             continue;
         streams = true;
         if (follow(port))
@@ -100,42 +101,60 @@ static void watch(struct publish_port *port)
 
 static int open_port(struct publish_port *port)
 {
-    socklen_t len = sizeof port->type;
-    if (getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &port->type, &len) < 0)
+    struct publish *publish = port->publish;
+    socklen_t len = sizeof port->proto;
+    if (getsockopt(port->fd, SOL_SOCKET, SO_PROTOCOL, &port->proto, &len) < 0)
         return -errno;
-    if (port->type == SOCK_DGRAM)
-        return datagram_open(&port->publish->datagrams, &port->datagram, port->id, port->fd,
+    if (port->proto == IPPROTO_UDP)
+        return datagram_open(&publish->datagrams, &port->datagram, port->id, port->fd,
                              &port->target);
+    if (port->proto == IPPROTO_SCTP)
+        return sctp_open(&publish->sctp, &port->sctp, port->id, port->fd, &port->target);
     int r = listen_on(port);
-    if (r >= 0 && port->publish->when_listening)
+    if (r >= 0 && publish->when_listening)
         watch(port);
     return r;
 }
 
+/* Takes no more clients, or @p take_all that wait before: they have their connection already. */
+static void stop_listening(struct publish_port *port, bool take_all)
+{
+    if (port->proto == IPPROTO_UDP)
+        datagram_close(&port->datagram);
+    else if (port->proto == IPPROTO_SCTP)
+        sctp_close(&port->sctp, take_all);
+    else
+        acceptors_close(&port->publish->acceptors, port->id, take_all);
+}
+
+/* For drains.h, too. */
+static void end_all(void *arg, uint32_t id)
+{
+    struct publish *publish = arg;
+    acceptors_end_all(&publish->acceptors, id);
+    sctp_end_all(&publish->sctp, id);
+}
+
+static bool any(void *arg, uint32_t id)
+{
+    struct publish *publish = arg;
+    return acceptors_any(&publish->acceptors, id) || sctp_any(&publish->sctp, id);
+}
+
 static void close_port(struct publish_port *port)
 {
-    struct acceptors *acceptors = &port->publish->acceptors;
-    if (port->type == SOCK_DGRAM) {
-        datagram_close(&port->datagram);
-    } else {
-        acceptors_close(acceptors, port->id, false);
-        acceptors_end_all(acceptors, port->id);
-    }
+    stop_listening(port, false);
+    end_all(port->publish, port->id);
     fd_close(port->fd);
 }
 
-/* Clients that are in the queue already have their connection. */
 static int drain_port(struct publish_port *port, uint32_t seconds)
 {
     struct publish *publish = port->publish;
-    if (port->type == SOCK_DGRAM) {
-        close_port(port);
-        return 0;
-    }
-    int r = drains_begin(&publish->drains, port->id, seconds);
+    int r = port->proto == IPPROTO_UDP ? 0 : drains_begin(&publish->drains, port->id, seconds);
     if (r < 0)
         return r;
-    acceptors_close(&publish->acceptors, port->id, true);
+    stop_listening(port, true);
     fd_close(port->fd);
     return 0;
 }
@@ -204,11 +223,24 @@ static int remove_port(struct publish *publish, uint32_t id)
     return 0;
 }
 
+/* Of SCTP the kernel tells with a module of its own; nobody is told. */
+static int type_of(const struct publish_port *port)
+{
+    return port->proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+}
+
+static enum services_state state_of(const struct publish_port *port)
+{
+    return port->proto == IPPROTO_SCTP
+               ? SERVICES_UNKNOWN
+               : services_of(&port->publish->services, type_of(port), &port->target);
+}
+
 static unsigned types_of(const struct publish *publish)
 {
     unsigned types = 0;
     for (const struct publish_port *port = publish->ports; port; port = port->next)
-        types |= 1U << port->type;
+        types |= 1U << type_of(port);
     return types;
 }
 
@@ -221,7 +253,7 @@ static int write_services(struct publish *publish, int fd)
     for (const struct publish_port *port = publish->ports; port && r >= 0; port = port->next) {
         records[n++] = (struct services_record){
             .port_id = port->id,
-            .state = services_of(&publish->services, port->type, &port->target),
+            .state = state_of(port),
         };
         if (n < RECORDS_BATCH && port->next)
             continue;
@@ -330,10 +362,13 @@ int publish_init(struct publish *publish, struct movers *movers,
     publish->ports = NULL;
     publish->when_listening = options->when_listening;
     publish->watch = (struct worker_timer){.fn = on_watch};
+    const struct drains_of connections = {.any = any, .end_all = end_all, .arg = publish};
     publish->worker = &publish->acceptors.acceptor[0].worker;
     int r = acceptors_init(&publish->acceptors, acceptors_wanted(), movers, options->rules, err);
     if (r >= 0)
-        r = drains_init(&publish->drains, publish->worker, &publish->acceptors, err);
+        r = sctp_init(&publish->sctp, publish->worker, err);
+    if (r >= 0)
+        r = drains_init(&publish->drains, publish->worker, &connections, err);
     if (r >= 0)
         r = open_services(publish, err);
     return r >= 0 ? datagrams_init(&publish->datagrams, publish->worker, options->rules, err) : r;

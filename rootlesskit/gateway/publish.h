@@ -2,7 +2,7 @@
  * Published ports: threads that live in the child's network namespace. Sockets bound on the host
  * arrive as fds and take clients there; a socket made by such a thread connects in the child. TCP
  * clients are shared among the acceptors; the first of these is the port thread, which has the list
- * of ports, all datagrams and whatever is asked for.
+ * of ports, all of UDP and SCTP, and whatever is asked for.
  *
  * With when_listening a TCP port refuses its clients while nobody in the child serves its target
  * (gate.h, services.h). Of beginnings nobody tells, so it is looked for: at every tick of the
@@ -20,6 +20,7 @@
 #include "rootlesskit/gateway/datagram.h"
 #include "rootlesskit/gateway/drains.h"
 #include "rootlesskit/gateway/gateway.h"
+#include "rootlesskit/gateway/sctp.h"
 #include "rootlesskit/gateway/services.h"
 #include "rootlesskit/gateway/worker.h"
 
@@ -41,6 +42,7 @@ struct publish {
     struct acceptors acceptors;
     struct worker *worker; /**< the first one's */
     struct datagrams datagrams;
+    struct sctp sctp;
     struct drains drains;
     struct services services;
     struct publish_port *ports;
@@ -61,8 +63,8 @@ int publish_start(struct publish *publish, struct err *err);
 /** Serves until the process ends. Call it in the thread that entered the child's namespace. */
 void publish_run(struct publish *publish);
 /**
- * Serves a port from another thread on: @p take_listen is a listening TCP or a bound UDP socket of
- * the host's, @p target where its clients are taken to in the child. @return 0 or -errno
+ * Serves a port from another thread on: @p take_listen is a listening TCP or SCTP or a bound UDP
+ * socket of the host's, @p target where its clients are taken to in the child. @return 0 or -errno
  */
 int publish_add(struct publish *publish, uint32_t id, int take_listen,
                 const struct sockaddr_storage *target);

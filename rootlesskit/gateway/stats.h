@@ -23,7 +23,7 @@
 struct worker;
 
 /** Of ICMP, echo alone. */
-enum stats_proto { STATS_TCP, STATS_UDP, STATS_ICMP, STATS_PROTOS };
+enum stats_proto { STATS_TCP, STATS_UDP, STATS_ICMP, STATS_SCTP, STATS_PROTOS };
 /** Who began it: the child, or a client of a published port. */
 enum stats_direction { STATS_OUTBOUND, STATS_PUBLISHED, STATS_DIRECTIONS };
 /** As the child sees it. */
@@ -49,7 +49,7 @@ enum stats_state {
 
 /** uint64_t and nothing else: stats_add() goes by that. */
 struct stats_counters {
-    uint64_t opened[STATS_PROTOS][STATS_DIRECTIONS]; /**< TCP connections, UDP and echo flows */
+    uint64_t opened[STATS_PROTOS][STATS_DIRECTIONS]; /**< connections, flows of UDP and echo */
     uint64_t closed[STATS_PROTOS][STATS_DIRECTIONS]; /**< of those opened */
     uint64_t failed[STATS_DIRECTIONS][STATS_REASONS];
     uint64_t bytes[STATS_PROTOS][STATS_DIRECTIONS][STATS_WAYS]; /**< of payload, passed on */

@@ -66,29 +66,31 @@ static struct place place_of(const struct port_spec *spec)
     return place;
 }
 
-static bool is_stream(const struct port_spec *spec)
+static int proto_of(const struct port_spec *spec)
 {
-    return strncmp(spec->proto, "tcp", 3) == 0;
+    return strncmp(spec->proto, "udp", 3) == 0    ? IPPROTO_UDP
+           : strncmp(spec->proto, "sctp", 4) == 0 ? IPPROTO_SCTP
+                                                  : IPPROTO_TCP;
 }
 
 /* SO_REUSEADDR would let two UDP sockets have one port. Whoever answers a datagram must know where
  * it was sent to; asked for before there can be one. */
-static int set_options(int fd, int family, bool stream)
+static int set_options(int fd, int family, int proto)
 {
     const int on = 1;
-    if (stream)
+    if (proto != IPPROTO_UDP)
         return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6)
         return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
     return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
 }
 
-static int make(const struct place *place, bool stream)
+static int make(const struct place *place, int proto)
 {
     const int v6only = !place->dual, family = place->address.ss_family;
-    int type = stream ? SOCK_STREAM : SOCK_DGRAM;
-    cleanup_close int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || set_options(fd, family, stream) < 0)
+    int type = proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+    cleanup_close int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
+    if (fd < 0 || set_options(fd, family, proto) < 0)
         return -errno;
     if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0)
         return -errno;
@@ -97,10 +99,10 @@ static int make(const struct place *place, bool stream)
     return take_fd(&fd);
 }
 
-static int bind_at(const struct place *place, bool stream)
+static int bind_at(const struct place *place, int proto)
 {
-    cleanup_close int fd = make(place, stream);
-    if (fd >= 0 && stream && listen(fd, SOMAXCONN) < 0)
+    cleanup_close int fd = make(place, proto);
+    if (fd >= 0 && proto != IPPROTO_UDP && listen(fd, SOMAXCONN) < 0)
         return -errno;
     return take_fd(&fd);
 }
@@ -115,6 +117,12 @@ static bool is_privileged(uint16_t port, uint32_t *ret_start)
     }
     *ret_start = (uint32_t)start;
     return port < start;
+}
+
+/* ss(8)'s. */
+static char letter_of(int proto)
+{
+    return proto == IPPROTO_UDP ? 'u' : proto == IPPROTO_SCTP ? 'S' : 't';
 }
 
 static int explain(const struct port_spec *spec, int code, struct err *err)
@@ -136,13 +144,19 @@ static int explain(const struct port_spec *spec, int code, struct err *err)
         return err_set(err, code,
                        "cannot listen on %s (%s): address already in use; choose another port, or "
                        "end its user (ss -l%cnp \"sport = :%u\")",
-                       where, spec->proto, is_stream(spec) ? 't' : 'u', spec->parent_port);
+                       where, spec->proto, letter_of(proto_of(spec)), spec->parent_port);
     if (code == EADDRNOTAVAIL)
         return err_set(err, code, "cannot listen on %s (%s): no interface of this host has %s",
                        where, spec->proto, ip);
     if (code == EAFNOSUPPORT)
         return err_set(err, code, "cannot listen on %s (%s): this host has no IPv6", where,
                        spec->proto);
+    /* The kernel has tried to load the module. */
+    if (code == EPROTONOSUPPORT || code == ESOCKTNOSUPPORT)
+        return err_set(err, code,
+                       "cannot listen on %s (%s): this kernel has no SCTP; load its module as the "
+                       "host's root (modprobe sctp), or choose tcp or udp",
+                       where, spec->proto);
     return err_sys(err, code, "cannot listen on %s (%s)", where, spec->proto);
 }
 
@@ -161,33 +175,30 @@ static int tell_port(int fd, struct port_spec *spec)
  * number is not: the socket that chose it holds it until the other has it. */
 static int bind_by_number(struct place *place)
 {
-    cleanup_close int chosen = make(place, true);
+    cleanup_close int chosen = make(place, IPPROTO_TCP);
     socklen_t len = sizeof place->address;
     if (chosen < 0)
         return chosen;
     if (getsockname(chosen, (struct sockaddr *)&place->address, &len) < 0)
         return -errno;
-    return bind_at(place, true);
+    return bind_at(place, IPPROTO_TCP);
 }
 
-static int bind_to(struct place *place, bool stream, bool any)
+static int bind_to(struct place *place, int proto, bool any)
 {
-    return stream && any ? bind_by_number(place) : bind_at(place, stream);
+    return proto == IPPROTO_TCP && any ? bind_by_number(place) : bind_at(place, proto);
 }
 
 int port_bind(struct port_spec *spec, struct err *err)
 {
-    bool stream = is_stream(spec);
-    if (!stream && strncmp(spec->proto, "udp", 3) != 0)
-        return err_set(err, EPROTONOSUPPORT, "cannot listen for %s: only tcp and udp can",
-                       spec->proto);
+    int proto = proto_of(spec);
     struct place place = place_of(spec);
     bool any = spec->parent_port == 0;
-    int r = bind_to(&place, stream, any);
+    int r = bind_to(&place, proto, any);
     if (r == -EAFNOSUPPORT && place.dual) {
         place = (struct place){0};
         place_at(&place, AF_INET, spec->parent_port);
-        r = bind_to(&place, stream, any);
+        r = bind_to(&place, proto, any);
     }
     if (r >= 0 && any && tell_port(r, spec) < 0)
         return err_sys(err, errno, "cannot read a socket's address");

@@ -7,12 +7,12 @@ struct err;
 struct port_spec;
 
 /**
- * Binds; TCP listens too (backlog SOMAXCONN), UDP tells where each datagram was sent to. "tcp" and
- * "udp" with no or an unspecified address are one dual-stack socket where the host has IPv6 (Go's
- * net.Listen, which RootlessKit uses); with 4 or 6 behind them they are strict. Port 0
- * takes one that is free, and puts it into @p spec. @return a
- * non-blocking close-on-exec fd, or -errno with a message that says what to do (EACCES:
- * ip_unprivileged_port_start or CAP_NET_BIND_SERVICE; EADDRINUSE: which port)
+ * Binds; TCP and SCTP listen too (backlog SOMAXCONN), UDP tells where each datagram was sent to.
+ * "tcp", "udp" and "sctp" with no or an unspecified address are one dual-stack socket where the
+ * host has IPv6 (Go's net.Listen, which RootlessKit uses); with 4 or 6 behind them they are strict.
+ * Port 0 takes one that is free, and puts it into @p spec. @return a non-blocking close-on-exec fd,
+ * or -errno with a message that says what to do (EACCES: ip_unprivileged_port_start or
+ * CAP_NET_BIND_SERVICE; EADDRINUSE: which port)
  */
 int port_bind(struct port_spec *spec, struct err *err);
 /** The two checked specs want an address and port of the parent's that only one socket can have. */

@@ -49,7 +49,8 @@ static int drain(struct ports *ports, uint32_t id, uint32_t seconds, struct err 
                          : r;
 }
 
-static const char *const protos[] = {"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", NULL};
+static const char *const protos[] = {"tcp",  "tcp4", "tcp6",  "udp",   "udp4",
+                                     "udp6", "sctp", "sctp4", "sctp6", NULL};
 
 const struct port_driver port_driver_builtin = {
     .name = "builtin",

@@ -43,7 +43,6 @@ kit "reaper without pidns" "needs --pidns" --reaper=true true
 kit "ports without a driver" "add --port-driver=builtin" --net=none --publish=8080:80/tcp true
 kit "ports of the host's network" "network of its own" --port-driver=builtin true
 kit "bad port spec" "PARENTIP" --net=none --port-driver=builtin --publish=8080:80 true
-kit "sctp" "unsupported port protocol sctp" --net=none --port-driver=builtin --publish=8080:80/sctp true
 kit "state dir of somebody else" "belongs to uid 0" --state-dir=/etc true
 kit "state dir that cannot be made" "Permission denied" --state-dir=/root/x true
 kit "state dir is a file" "state-dir" --state-dir=/etc/passwd true

@@ -54,8 +54,6 @@ run ctl add-ports "127.0.0.1:$p6:81/tcp"
 like "one that another program has is refused" "$err" "in use"
 kill "$server"
 wait "$server" || true
-run ctl add-ports "127.0.0.1:$p4:80/sctp"
-like "a protocol without a driver is refused" "$err" "unsupported port protocol sctp"
 run ctl add-ports "$p4"
 like "a spec that is none too" "$err" "PARENTIP"
 run ctl remove-ports 99

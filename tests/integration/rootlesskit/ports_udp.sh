@@ -124,8 +124,6 @@ run ctl add-ports 127.0.0.1:5051:51/udp4
 like "an address of a port of every address" "$err" "^error: conflict with ID [0-9]+: port 5051 of every address"
 run ctl add-ports 0.0.0.0:5051:51/tcp4
 like "the same for TCP" "$err" "^error: conflict with ID [0-9]+"
-run ctl add-ports 127.0.0.1:5058:51/sctp
-like "a protocol without a driver is refused" "$err" "unsupported port protocol sctp"
 like "info names the protocols" "$(ctl info)" "tcp tcp4 tcp6 udp udp4 udp6"
 stop_kit
 
