@@ -23,13 +23,13 @@ struct key {
 };
 
 struct datagram_flow {
+    struct table_item item;
     struct loop_source source;
+    struct recent_link recent;
     struct datagram_port *port;
-    struct datagram_flow *next; /* in its bucket, or among the free */
-    struct datagram_flow *newer, *older;
+    struct datagram_flow *next; /* in its bucket */
     struct key key;
     uint64_t bytes[STATS_WAYS];
-    int64_t used_ms;
     uint32_t opened_s;
     int fd;         /* connected to the port's target */
     bool as_client; /* bears the client's address ... */
@@ -39,14 +39,7 @@ struct datagram_flow {
 /* By the client alone: all its flows are in one bucket. */
 static uint32_t bucket_of(const struct datagrams *all, const struct key *key)
 {
-    uint32_t words[(sizeof key->client + sizeof key->port) / sizeof(uint32_t)];
-    uint32_t h = all->seed;
-    memcpy(words, &key->client, sizeof key->client);
-    words[sizeof key->client / sizeof words[0]] = key->port;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        h = hash_mix(h, words[i]);
-    }
-    return h % DATAGRAM_BUCKETS;
+    return hash_address(all->seed, &key->client, (uint16_t)key->port) % DATAGRAM_BUCKETS;
 }
 
 static struct key key_of(const struct burst_piece *piece)
@@ -90,26 +83,9 @@ static void count_sent(struct datagram_flow *flow, enum stats_way way, struct bu
     stats_dropped(stats, STATS_PUBLISHED, ENOBUFS, sent.lost);
 }
 
-static void unlink_used(struct datagrams *all, struct datagram_flow *flow)
-{
-    *(flow->newer ? &flow->newer->older : &all->newest) = flow->older;
-    *(flow->older ? &flow->older->newer : &all->oldest) = flow->newer;
-}
-
-static void link_newest(struct datagrams *all, struct datagram_flow *flow)
-{
-    flow->newer = NULL;
-    flow->older = all->newest;
-    *(all->newest ? &all->newest->newer : &all->oldest) = flow;
-    all->newest = flow;
-}
-
 static void touch(struct datagram_flow *flow)
 {
-    struct datagrams *all = flow->port->datagrams;
-    flow->used_ms = clock_ms();
-    unlink_used(all, flow);
-    link_newest(all, flow);
+    recent_touch(&flow->port->datagrams->by_use, &flow->recent, clock_ms());
 }
 
 /* It is free at once: an event that the running batch may still have for it finds no callback, or
@@ -121,12 +97,19 @@ static void release(struct datagram_flow *flow)
     while (*place != flow)
         place = &(*place)->next;
     *place = flow->next;
-    unlink_used(all, flow);
+    recent_remove(&all->by_use, &flow->recent);
     loop_del(&all->worker->loop, &flow->source);
     all->worker->stats.counters.closed[STATS_UDP][STATS_PUBLISHED]++;
     flow->fd = fd_close(flow->fd);
-    flow->next = all->free;
-    all->free = flow;
+    table_give(flow);
+}
+
+static bool release_oldest(struct datagrams *all)
+{
+    if (!all->by_use.oldest)
+        return false;
+    release(recent_owner(all->by_use.oldest, struct datagram_flow, recent));
+    return true;
 }
 
 static struct datagram_flow *find(const struct datagram_port *port, const struct key *key)
@@ -202,17 +185,6 @@ static bool out_of_fds(int r)
     return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
 }
 
-static struct datagram_flow *alloc(struct datagrams *all)
-{
-    if (!all->free && all->used == DATAGRAM_FLOWS)
-        release(all->oldest);
-    struct datagram_flow *flow = all->free;
-    if (!flow)
-        return &all->flows[all->used++];
-    all->free = flow->next;
-    return flow;
-}
-
 static void on_answers(struct loop_source *source, uint32_t events);
 
 static int dial_plainly(const struct datagram_port *port)
@@ -242,17 +214,16 @@ static struct datagram_flow *make(struct datagram_port *port, const struct key *
     struct datagrams *all = port->datagrams;
     struct datagram_flow new = {0};
     int fd = dial_service(port, key, &new);
-    if (out_of_fds(fd) && all->oldest) {
-        release(all->oldest);
+    if (out_of_fds(fd) && release_oldest(all))
         fd = dial_service(port, key, &new);
-    }
     if (fd < 0)
         return NULL;
-    struct datagram_flow *flow = alloc(all);
+    struct datagram_flow *flow = table_take(&all->flows);
+    if (!flow && release_oldest(all))
+        flow = table_take(&all->flows);
     if (loop_add(&all->worker->loop, &flow->source, fd, EPOLLIN, on_answers) < 0) {
         fd_close(fd);
-        flow->next = all->free;
-        all->free = flow;
+        table_give(flow);
         return NULL;
     }
     struct datagram_flow **bucket = &all->buckets[bucket_of(all, key)];
@@ -262,11 +233,10 @@ static struct datagram_flow *make(struct datagram_port *port, const struct key *
     flow->as_client = new.as_client;
     flow->has_port = new.has_port;
     flow->opened_s = stats_now_s();
-    flow->bytes[STATS_SENT] = flow->bytes[STATS_RECEIVED] = 0;
     all->worker->stats.counters.opened[STATS_UDP][STATS_PUBLISHED]++;
     flow->next = *bucket;
     *bucket = flow;
-    link_newest(all, flow);
+    recent_add(&all->by_use, &flow->recent, clock_ms());
     worker_timer_start(all->worker, &all->timer);
     return flow;
 }
@@ -358,9 +328,9 @@ static void on_clients(struct loop_source *source, uint32_t events)
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct datagrams *all = loop_owner(timer, struct datagrams, timer);
-    while (all->oldest && all->oldest->used_ms + DATAGRAM_IDLE_MS <= now_ms)
-        release(all->oldest);
-    if (!all->oldest)
+    while (recent_idle(&all->by_use, DATAGRAM_IDLE_MS, now_ms))
+        (void)release_oldest(all);
+    if (!all->by_use.oldest)
         worker_timer_stop(timer);
 }
 
@@ -368,7 +338,8 @@ static void put_flows(struct stats_source *source, struct stats_sink *sink)
 {
     const struct datagrams *all = loop_owner(source, struct datagrams, stats);
     int64_t now_ms = clock_ms();
-    for (const struct datagram_flow *flow = all->newest; flow; flow = flow->older) {
+    const struct datagram_flow *flow = NULL;
+    while ((flow = table_next(&all->flows, flow))) {
         struct stats_record record = {
             .proto = STATS_UDP,
             .direction = STATS_PUBLISHED,
@@ -378,7 +349,7 @@ static void put_flows(struct stats_source *source, struct stats_sink *sink)
             .remote_port = ntohs((in_port_t)flow->key.port),
             .bytes = {flow->bytes[STATS_SENT], flow->bytes[STATS_RECEIVED]},
             .age_s = stats_now_s() - flow->opened_s,
-            .idle_s = (uint32_t)((now_ms - flow->used_ms) / 1000),
+            .idle_s = (uint32_t)((now_ms - flow->recent.used_ms) / 1000),
         };
         record.child_port = address_of_socket(&flow->port->target, &record.child);
         stats_put(sink, &record);
@@ -394,13 +365,12 @@ int datagrams_init(struct datagrams *datagrams, struct worker *worker, enum gate
                                     .burst = burst_new(),
                                     .stats.put = put_flows};
     stats_join(&worker->stats, &datagrams->stats);
-    datagrams->flows = table_reserve(DATAGRAM_FLOWS * sizeof *datagrams->flows);
     datagrams->buckets = table_reserve(DATAGRAM_BUCKETS * sizeof(struct datagram_flow *));
     datagrams->services = table_reserve((UINT16_MAX + 1) * sizeof *datagrams->services);
-    if (!datagrams->burst || !datagrams->flows || !datagrams->buckets || !datagrams->services)
+    if (!datagrams->burst || !datagrams->buckets || !datagrams->services)
         return err_set(err, ENOMEM, "no memory for datagrams");
     datagrams->seed = hash_seed();
-    return 0;
+    return table_init(&datagrams->flows, sizeof(struct datagram_flow), DATAGRAM_FLOWS, err);
 }
 
 int datagram_open(struct datagrams *datagrams, struct datagram_port *port, uint32_t id, int fd,
@@ -420,12 +390,10 @@ int datagram_open(struct datagrams *datagrams, struct datagram_port *port, uint3
 void datagram_close(struct datagram_port *port)
 {
     struct datagrams *all = port->datagrams;
-    struct datagram_flow *next;
+    struct datagram_flow *flow = NULL;
     loop_del(&all->worker->loop, &port->source);
     all->services[service_of(port)]--;
-    for (struct datagram_flow *flow = all->newest; flow; flow = next) {
-        next = flow->older;
+    while ((flow = table_next(&all->flows, flow)))
         if (flow->port == port)
             release(flow);
-    }
 }

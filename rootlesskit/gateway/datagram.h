@@ -15,6 +15,8 @@
 
 #include "lib/base/loop.h"
 #include "rootlesskit/gateway/gateway.h"
+#include "rootlesskit/gateway/recent.h"
+#include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct burst;
@@ -32,11 +34,9 @@ struct datagrams {
     struct worker_timer timer;
     enum gateway_source_ip rules;
     struct burst *burst;
-    struct datagram_flow *flows;    /**< DATAGRAM_FLOWS, touched only when used */
+    struct table flows;
     struct datagram_flow **buckets; /**< DATAGRAM_BUCKETS chains by client */
-    struct datagram_flow *free;
-    struct datagram_flow *newest, *oldest; /**< by last use */
-    uint32_t used;                         /**< ever used: [0, used) */
+    struct recent by_use;
     uint16_t *services; /**< by port of a target: how many published ports lead there */
     uint32_t seed;      /**< of the hash: strangers choose the keys */
     struct stats_source stats;
