@@ -31,6 +31,7 @@
 #include "lib/base/fd.h"
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
+#include "rootlesskit/gateway/hash.h"
 #include "rootlesskit/gateway/policy.h"
 #include "rootlesskit/gateway/relay.h"
 
@@ -38,24 +39,22 @@
 #define FLOW_ACCEPT_MS 20000
 #define TUN_BATCH 64
 
-static uint32_t bucket_of(const struct packet_tuple *tuple)
+static uint32_t bucket_of(const struct flows *flows, const struct packet_tuple *tuple)
 {
-    uint32_t words[sizeof *tuple / 4], h = 0;
-    _Static_assert(sizeof words == sizeof *tuple, "no padding, which memcmp() would see");
-    memcpy(words, tuple, sizeof words);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        h = (h ^ words[i]) * 2654435761U;
-    return (h ^ h >> 15) % FLOW_BUCKETS;
+    uint32_t h = hash_address(flows->seed, &tuple->source, tuple->source_port);
+    return hash_address(h, &tuple->dest, tuple->dest_port) % FLOW_BUCKETS;
 }
 
 static bool same_tuple(const struct packet_tuple *a, const struct packet_tuple *b)
 {
+    _Static_assert(sizeof *a == 2 * (sizeof a->source + sizeof a->source_port),
+                   "no padding, which memcmp() would see");
     return memcmp(a, b, sizeof *a) == 0;
 }
 
 static struct flow *find(const struct flows *flows, const struct packet_tuple *tuple)
 {
-    for (struct flow *flow = flows->buckets[bucket_of(tuple)]; flow; flow = flow->next)
+    for (struct flow *flow = flows->buckets[bucket_of(flows, tuple)]; flow; flow = flow->next)
         if (same_tuple(&flow->tuple, tuple))
             return flow;
     return NULL;
@@ -66,7 +65,7 @@ static struct flow *alloc(struct flows *flows, const struct packet_tuple *tuple)
     struct flow *flow = table_take(&flows->table);
     if (!flow)
         return NULL;
-    struct flow **bucket = &flows->buckets[bucket_of(tuple)];
+    struct flow **bucket = &flows->buckets[bucket_of(flows, tuple)];
     flow->flows = flows;
     flow->tuple = *tuple;
     flow->fd = -EBADF;
@@ -79,7 +78,7 @@ static struct flow *alloc(struct flows *flows, const struct packet_tuple *tuple)
 static void release(struct flow *flow)
 {
     struct flows *flows = flow->flows;
-    struct flow **place = &flows->buckets[bucket_of(&flow->tuple)];
+    struct flow **place = &flows->buckets[bucket_of(flows, &flow->tuple)];
     while (*place != flow)
         place = &(*place)->next;
     *place = flow->next;
@@ -335,6 +334,7 @@ int flows_init(struct flows *flows, struct worker *worker, const struct policy *
                             .policy = policy,
                             .icmp = place->icmp,
                             .tun_fd = place->tun_fd,
+                            .seed = hash_seed(),
                             .timer.fn = on_tick,
                             .stats.put = put_held};
     stats_join(&worker->stats, &flows->stats);

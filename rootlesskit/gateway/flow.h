@@ -42,6 +42,7 @@ struct flows {
     const struct policy *policy;
     struct icmp_sockets icmp;
     int tun_fd;
+    uint32_t seed; /**< of the hash */
     struct loop_source tun;
     struct listener v4, v6; /**< transparent, in G */
     struct worker_timer timer;
