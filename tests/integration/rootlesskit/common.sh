@@ -40,3 +40,25 @@ plane() { # the one of its processes that stays in the host's network
     done
 }
 fds() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
+
+# check_ports NAME DRIVER [IP]: of the running instance with --port-driver=DRIVER, whose child's network has
+# "tcp.py hello 0.0.0.0 81" and "udp.py echo 0.0.0.0 82": what every such driver does. The host ports are 8181 to
+# 8184. IP is the child's address, where it has one that ports lead to.
+check_ports() {
+    local name=$1 driver=$2 ip=${3:-} ids
+    like "$name: info" "$(ctl info)" "Port Driver: $driver"
+    ids=$(ctl add-ports 127.0.0.1:8181:81/tcp 127.0.0.1:8182:82/udp "127.0.0.1:8183:${ip:+$ip:}81/tcp4" | xargs)
+    ok "$name: TCP" wait_for 20 port_answers 8181
+    ok "$name: UDP" wait_for 20 port_answers_udp 8182
+    ok "$name: ${ip:+to the child\'s address}${ip:-to the default}" wait_for 20 port_answers 8183
+    is "$name: 100 connections, one after the other" \
+        "$(timeout 60 python3 "$work/tcp.py" short 127.0.0.1 8181 100)" 100
+    is "$name: an address that is not asked for" "$(port_says 127.0.0.2 8181)" ECONNREFUSED
+    # shellcheck disable=SC2086 # words
+    is "$name: all are removed" "$(ctl remove-ports $ids | xargs)" "$ids"
+    is "$name: and nobody listens" "$(port_says 127.0.0.1 8181) $(port_says 127.0.0.1 8183)" "ECONNREFUSED ECONNREFUSED"
+    is "$name: nor by UDP" "$(ss -lunH 'sport = :8182')" ""
+}
+port_says() { timeout 15 python3 "$work/tcp.py" first "$1" "$2"; }
+port_answers() { [ "$(port_says 127.0.0.1 "$1")" = hello ]; }
+port_answers_udp() { [ "$(timeout 15 python3 "$work/udp.py" ask 127.0.0.1 "$1" 100)" = 127.0.0.1 ]; }

@@ -111,11 +111,22 @@ for p in $(pgrep -P "$kit"); do
     fi
 done
 is "client and data plane have no capability and no files" "$count" 2
+nsenter -t "$(cat "$state/child_pid")" -n python3 "$work/tcp.py" hello 0.0.0.0 81 &
+nsenter -t "$(cat "$state/child_pid")" -n python3 "$work/udp.py" echo 0.0.0.0 82 &
+check_ports lxc-user-nic builtin 10.99.0.77
 kill -KILL "$kit"
 wait "$kit" 2>/dev/null || true
 ok "SIGKILL of the parent leaves no process" wait_for 2 family_gone
 no_veth() { [ -z "$(ip -o link show master rlbr0)" ]; }
 ok "nor an interface on the bridge" wait_for 5 no_veth
+
+# shellcheck disable=SC2016 # for the shell inside
+enter='nsenter -n"$ROOTLESSKIT_STATE_DIR/netns"'
+start_kit "${nic_options[@]}" --port-driver=builtin --detach-netns \
+    sh -c "$enter python3 $work/tcp.py hello 0.0.0.0 81 & $enter python3 $work/udp.py echo 0.0.0.0 82 & wait"
+check_ports "lxc-user-nic, detached" builtin 10.99.0.77
+stop_kit
+ok "it leaves no interface either" wait_for 5 no_veth
 
 start_kit "${nic_options[@]}" sleep 1000
 touch "$work/refuse"

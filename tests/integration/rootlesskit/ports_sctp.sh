@@ -53,7 +53,7 @@ is "so does a stream that the service does not take" "$(sctp same 127.0.0.1 4005
 is "the next one works" "$(sctp first 127.0.0.1 4000)" x
 like "list-ports does not know who listens" "$(ctl list-ports --json | head -n 1)" '"proto":"sctp".*"listening":null'
 
-sctp hold 127.0.0.1 4000 >"$work/held" &
+timeout 90 python3 "$work/sctp.py" hold 127.0.0.1 4000 >"$work/held" &
 client=$!
 wait_for 10 grep -q connected "$work/held" || true
 like "an association is a flow" "$(ctl flows --json)" '"proto":"sctp","direction":"published","state":"open","portID":1,'
@@ -62,7 +62,7 @@ wait "$client" || true
 is "removing a port aborts its associations" "$(tail -n 1 "$work/held")" ECONNRESET
 is "and nobody listens" "$(sctp first 127.0.0.1 4000)" ECONNREFUSED
 is "the same again" "$(ctl add-ports 4000:3000/sctp)" 7
-sctp hold 127.0.0.1 4000 >"$work/held" &
+timeout 90 python3 "$work/sctp.py" hold 127.0.0.1 4000 >"$work/held" &
 client=$!
 wait_for 10 grep -q connected "$work/held" || true
 ctl remove-ports --drain=60 7 >"$work/drain" &

@@ -78,6 +78,19 @@ in_child ip rule add prio 50 from 127.0.0.1 to 198.18.9.0/24 blackhole
 is "no answer: the connection is made plainly" "$(remote first 198.18.9.1 8081)" 127.0.0.1
 in_child ip rule del prio 50
 
+# Which of several services: that of the address the port leads to, and nobody in its place.
+in_child python3 "$work/tcp.py" hello 127.0.0.1 8090 &
+in_child python3 "$work/tcp.py" who 10.0.2.100 8090 &
+in_child python3 "$work/tcp.py" hello 127.0.0.1 8091 &
+in_child python3 "$work/tcp.py" who 10.0.2.100 8092 &
+wait_for 5 in_child sh -c "[ \$(ss -ltnH 'sport >= :8090 and sport <= :8092' | wc -l) = 4 ]"
+ctl add-ports 198.18.9.1:8090:8090/tcp 198.18.9.1:8091:10.0.2.100:8090/tcp 198.18.9.1:8092:10.0.2.100:8091/tcp \
+    198.18.9.1:8093:8092/tcp >/dev/null
+is "by default that of the loopback" "$(remote first 198.18.9.1 8090)" hello
+is "with the namespace's address that one's" "$(remote first 198.18.9.1 8091)" 198.18.9.7
+is "not one that listens on the loopback alone" "$(remote first 198.18.9.1 8092)" ECONNRESET
+is "nor the other way round" "$(remote first 198.18.9.1 8093)" ECONNRESET
+
 # A container: DNAT in the child's OUTPUT, as Docker does without its proxy.
 if in_child nft list ruleset >/dev/null 2>&1; then
     nsenter -t "$(cat "$state/child_pid")" -n unshare --net sleep infinity &
@@ -105,6 +118,11 @@ NFT
     wait_for 10 container || true
     is "a container sees it" "$(container)" 198.18.9.7
     is "by the namespace's address too" "$(remote first 198.18.9.1 8089)" 198.18.9.7
+    in_child python3 "$work/tcp.py" hello 127.0.0.1 8088 &
+    wait_for 5 in_child sh -c "ss -ltnH 'sport = :8088' | grep -q ."
+    is "packet rules win over a service of the loopback's" "$(remote first 198.18.9.1 8088)" 198.18.9.7
+    in_child nft flush chain ip docker output
+    is "which is reached without them" "$(remote first 198.18.9.1 8088)" hello
     kill "$box"
 else
     skip "a container" "there is no nft"

@@ -5,11 +5,15 @@
   tcp.py hello ADDRESS PORT        serve: say "hello" after the first bytes and close
   tcp.py rst ADDRESS PORT          serve: reset every connection after its first bytes
   tcp.py who ADDRESS PORT          serve: say the client's address after its first bytes and close
+  tcp.py deaf ADDRESS PORT         serve: never read
   tcp.py send ADDRESS PORT MIB     send MIB MiB, half-close, print "same" if the answer is their sum
   tcp.py many ADDRESS PORT N       N connections open at once, then one echo over each; prints N
   tcp.py hold ADDRESS PORT         one echo, prints "connected", then how the connection ends
   tcp.py talk ADDRESS PORT         send the lines of stdin one by one, print each answer, and at last how it ends
   tcp.py storm ADDRESS PORT N      begin N connections, wait for none, drop them
+  tcp.py stuff ADDRESS PORT N      N connections, into each as much as it takes; prints "stuck", stays until stdin ends
+  tcp.py kinds ADDRESS PORT N      N connections one after the other; prints every answer or error that there was
+  tcp.py cut ADDRESS PORT N        N connections, one after the other, each reset after its first bytes; prints N
   tcp.py short ADDRESS PORT N [TEXT]  N connections one after the other; prints how many said TEXT (hello)
   tcp.py reuse ADDRESS PORT N [TEXT]  the same, all from one local port
   tcp.py first ADDRESS PORT        connect and read: prints what came, or the name of the error
@@ -21,6 +25,7 @@ import hashlib
 import socket
 import struct
 import sys
+import time
 
 MODE, ADDRESS, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
@@ -130,6 +135,44 @@ def storm(n):
         held.append(s)
 
 
+def stuff(n):
+    held = []
+    for _ in range(n):
+        s = socket.create_connection((ADDRESS, PORT), timeout=20)
+        s.setblocking(False)
+        held.append(s)
+    # What one end of the way takes makes room for more: as long as anything goes on.
+    while any([fill(s) for s in held]):
+        time.sleep(0.3)
+    print("stuck", flush=True)
+    sys.stdin.read()
+
+
+def fill(s):
+    sent = 0
+    try:
+        while True:
+            sent += s.send(bytes(1 << 16))
+    except BlockingIOError:
+        return sent
+
+
+def kinds(n):
+    seen = set()
+    for _ in range(n):
+        seen.add(answer())
+    print(*sorted(seen))
+
+
+def cut(n):
+    for _ in range(n):
+        with socket.create_connection((ADDRESS, PORT), timeout=20) as s:
+            s.sendall(b"x")
+            s.recv(1)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    print(n)
+
+
 def short(n, text, local=None):
     good = 0
     for _ in range(n):
@@ -146,13 +189,18 @@ def short(n, text, local=None):
     print(good)
 
 
-def first(local=None):
+def answer(local=None):
     try:
         with socket.create_connection((ADDRESS, PORT), 10, local) as s:
             s.sendall(b"x")
-            print(s.recv(100).decode() or "end")
+            return s.recv(100).decode() or "end"
     except OSError as e:
-        print(errno.errorcode.get(e.errno, e))
+        return errno.errorcode.get(e.errno, str(e))
+
+
+async def deaf(_reader, writer):
+    writer.transport.pause_reading()
+    await asyncio.Event().wait()
 
 
 if MODE == "send":
@@ -169,9 +217,11 @@ elif MODE == "short":
     short(int(sys.argv[4]), *(sys.argv[5:] or ["hello"]))
 elif MODE == "reuse":
     short(int(sys.argv[4]), *(sys.argv[5:] or ["hello"]), ("", 40123))
+elif MODE in ("stuff", "kinds", "cut"):
+    {"stuff": stuff, "kinds": kinds, "cut": cut}[MODE](int(sys.argv[4]))
 elif MODE == "first":
-    first()
+    print(answer())
 elif MODE == "from":
-    first((sys.argv[4], int((sys.argv[5:] or [0])[0])))
+    print(answer((sys.argv[4], int((sys.argv[5:] or [0])[0]))))
 else:
-    asyncio.run(serve({"echo": echo, "sum": sum_up, "hello": hello, "rst": rst, "who": who}[MODE]))
+    asyncio.run(serve({"echo": echo, "sum": sum_up, "hello": hello, "rst": rst, "who": who, "deaf": deaf}[MODE]))
