@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/err.h"
 #include "rootlesskit/gateway/listener.h"
@@ -33,7 +34,7 @@ struct order {
     bool take_all;
     const struct sockaddr_storage *target;
     int code; /* 0 or -errno */
-    bool any; /* there are connections */
+    struct relay_census *census;
 };
 
 static struct acceptor *acceptor_of(struct worker *worker)
@@ -92,11 +93,11 @@ static void do_end_all(struct worker *worker, void *arg)
     relay_end_all(worker, order->id);
 }
 
-static void do_search(struct worker *worker, void *arg)
+static void do_census(struct worker *worker, void *arg)
 {
     struct order *order = arg;
-    order->any = order->any || connector_any(&acceptor_of(worker)->connector, order->id) ||
-                 relay_any(worker, order->id);
+    connector_census(&acceptor_of(worker)->connector, order->census);
+    relay_census(worker, order->census);
 }
 
 /* One of them, or the caller itself. */
@@ -190,13 +191,14 @@ void acceptors_end_all(struct acceptors *acceptors, uint32_t id)
     } while (done != atomic_load(&acceptors->ring.begun));
 }
 
-bool acceptors_any(struct acceptors *acceptors, uint32_t id)
+/* Whose a client is that was passed on meanwhile is not known: whoever may be. */
+void acceptors_census(struct acceptors *acceptors, struct relay_census *census)
 {
-    struct order order = {.id = id};
+    struct order order = {.census = census};
     uint32_t done = atomic_load(&acceptors->ring.done);
-    for (unsigned i = 0; i < acceptors->n && !order.any; i++)
-        ask(acceptors, i, do_search, &order);
-    return order.any || done != atomic_load(&acceptors->ring.begun);
+    ask_all(acceptors, do_census, &order);
+    if (done != atomic_load(&acceptors->ring.begun))
+        memset(census->found, true, census->n * sizeof census->found[0]);
 }
 
 uint64_t acceptors_refused(const struct acceptors *acceptors)

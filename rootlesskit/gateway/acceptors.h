@@ -21,6 +21,7 @@
 struct acceptor_port;
 struct err;
 struct movers;
+struct relay_census;
 
 #define ACCEPTORS_MAX 4
 
@@ -57,7 +58,7 @@ int acceptors_open(struct acceptors *acceptors, uint32_t id, int fd,
 void acceptors_close(struct acceptors *acceptors, uint32_t id, bool take_all);
 /** Resets the port's connections, also those that movers carry and those still being made. */
 void acceptors_end_all(struct acceptors *acceptors, uint32_t id);
-/** @return whether there are any of them */
-bool acceptors_any(struct acceptors *acceptors, uint32_t id);
+/** Sees whose they are. */
+void acceptors_census(struct acceptors *acceptors, struct relay_census *census);
 /** @return how many connections services have refused so far */
 uint64_t acceptors_refused(const struct acceptors *acceptors);

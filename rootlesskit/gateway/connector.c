@@ -195,13 +195,11 @@ void connector_join(struct connector *connector, int take_sock, const struct soc
     join(connector, take_sock, peer, to, owner, connector->others);
 }
 
-bool connector_any(const struct connector *connector, uint32_t owner)
+void connector_census(const struct connector *connector, struct relay_census *census)
 {
     const struct connector_attempt *attempt = NULL;
     while ((attempt = table_next(&connector->attempts, attempt)))
-        if (attempt->owner == owner)
-            return true;
-    return false;
+        relay_census_see(census, attempt->owner);
 }
 
 void connector_end_all(struct connector *connector, uint32_t owner)

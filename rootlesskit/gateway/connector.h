@@ -17,6 +17,7 @@
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
+struct relay_census;
 
 /** RootlessKit's: enough for a service on this host. */
 #define CONNECTOR_WAIT_MS 1000
@@ -54,7 +55,7 @@ int connector_init(struct connector *connector, struct worker *worker, enum gate
  */
 void connector_join(struct connector *connector, int take_sock, const struct sockaddr_storage *peer,
                     const struct sockaddr_storage *to, uint32_t owner);
-/** @return whether clients of @p owner wait for their connection */
-bool connector_any(const struct connector *connector, uint32_t owner);
-/** Resets them. */
+/** Sees the clients that still wait for their connection. */
+void connector_census(const struct connector *connector, struct relay_census *census);
+/** Resets those of @p owner. */
 void connector_end_all(struct connector *connector, uint32_t owner);

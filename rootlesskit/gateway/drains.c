@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "lib/base/clock.h"
+#include "rootlesskit/gateway/relay.h"
 
 struct drain {
     struct table_item item;
@@ -10,21 +11,28 @@ struct drain {
     int64_t deadline_ms;
 };
 
+static void end(struct drains *drains, struct drain *drain)
+{
+    drains->connections.end_all(drains->connections.arg, drain->id);
+    table_give(drain);
+}
+
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct drains *drains = loop_owner(timer, struct drains, timer);
-    const struct drains_of *connections = &drains->connections;
-    struct drain *drain = NULL;
-    bool waiting = false;
+    struct drain *drain = NULL, *all[DRAINS_MAX];
+    uint32_t ids[DRAINS_MAX];
+    bool found[DRAINS_MAX] = {false};
+    struct relay_census census = {.owners = ids, .found = found};
     while ((drain = table_next(&drains->table, drain))) {
-        if (now_ms < drain->deadline_ms && connections->any(connections->arg, drain->id)) {
-            waiting = true;
-            continue;
-        }
-        connections->end_all(connections->arg, drain->id);
-        table_give(drain);
+        ids[census.n] = drain->id;
+        all[census.n++] = drain;
     }
-    if (!waiting)
+    drains->connections.census(drains->connections.arg, &census);
+    for (uint32_t i = 0; i < census.n; i++)
+        if (!found[i] || now_ms >= all[i]->deadline_ms)
+            end(drains, all[i]);
+    if (!table_next(&drains->table, NULL))
         worker_timer_stop(timer);
 }
 

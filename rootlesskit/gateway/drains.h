@@ -10,13 +10,14 @@
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
+struct relay_census;
 
-/** At a time; each costs a walk of the connections a tick. */
+/** At a time; a tick walks the connections once for all of them. */
 #define DRAINS_MAX 64
 
 /** The connections of published ports, also those that are still being made. */
 struct drains_of {
-    bool (*any)(void *arg, uint32_t id); /**< there are some of port id */
+    void (*census)(void *arg, struct relay_census *census); /**< sees whose they are */
     void (*end_all)(void *arg, uint32_t id);
     void *arg;
 };

@@ -135,10 +135,11 @@ static void end_all(void *arg, uint32_t id)
     sctp_end_all(&publish->sctp, id);
 }
 
-static bool any(void *arg, uint32_t id)
+static void see_connections(void *arg, struct relay_census *census)
 {
     struct publish *publish = arg;
-    return acceptors_any(&publish->acceptors, id) || sctp_any(&publish->sctp, id);
+    acceptors_census(&publish->acceptors, census);
+    sctp_census(&publish->sctp, census);
 }
 
 static void close_port(struct publish_port *port)
@@ -362,7 +363,8 @@ int publish_init(struct publish *publish, struct movers *movers,
     publish->ports = NULL;
     publish->when_listening = options->when_listening;
     publish->watch = (struct worker_timer){.fn = on_watch};
-    const struct drains_of connections = {.any = any, .end_all = end_all, .arg = publish};
+    const struct drains_of connections = {
+        .census = see_connections, .end_all = end_all, .arg = publish};
     publish->worker = &publish->acceptors.acceptor[0].worker;
     int r = acceptors_init(&publish->acceptors, acceptors_wanted(), movers, options->rules, err);
     if (r >= 0)

@@ -485,17 +485,18 @@ static void end_here(struct worker *worker, void *arg)
             drop(relay, true);
 }
 
-struct search {
-    uint32_t owner;
-    bool found;
-};
-
-static void search_here(struct worker *worker, void *arg)
+void relay_census_see(struct relay_census *census, uint32_t owner)
 {
-    struct search *search = arg;
+    for (uint32_t i = 0; i < census->n; i++)
+        census->found[i] |= census->owners[i] == owner;
+}
+
+static void count_here(struct worker *worker, void *arg)
+{
+    struct relay_census *census = arg;
     const struct relay *relay = NULL;
-    while (!search->found && (relay = table_next(&worker->relays, relay)))
-        search->found = relay->owner == search->owner;
+    while ((relay = table_next(&worker->relays, relay)))
+        relay_census_see(census, relay->owner);
 }
 
 /* What is on its way to a mover is in front of our question in its inbox. */
@@ -511,9 +512,7 @@ void relay_end_all(struct worker *worker, uint32_t owner)
     ask_everywhere(worker, end_here, &owner);
 }
 
-bool relay_any(struct worker *worker, uint32_t owner)
+void relay_census(struct worker *worker, struct relay_census *census)
 {
-    struct search search = {.owner = owner};
-    ask_everywhere(worker, search_here, &search);
-    return search.found;
+    ask_everywhere(worker, count_here, census);
 }

@@ -55,8 +55,17 @@ int relay_join_connecting(struct worker *worker, int take_fd_a, int take_fd_b, u
 /** Resets every connection of @p owner, also those that movers carry. Called in the thread that
  *  joined them, which is no mover. */
 void relay_end_all(struct worker *worker, uint32_t owner);
-/** @return whether there are connections of @p owner that @p worker joined, wherever they are;
- *  movers' may be others', too. Called as relay_end_all() */
-bool relay_any(struct worker *worker, uint32_t owner);
+/** Which of some owners have connections: one question for all of them. */
+struct relay_census {
+    const uint32_t *owners;
+    bool *found; /**< [i]: owners[i] has; set, never cleared */
+    uint32_t n;
+};
+
+/** There is a connection of @p owner. */
+void relay_census_see(struct relay_census *census, uint32_t owner);
+/** Sees those that @p worker joined, wherever they are, and others that the movers carry. Called as
+ *  relay_end_all(). */
+void relay_census(struct worker *worker, struct relay_census *census);
 /** Closes a TCP socket with a RST. */
 void relay_reset(int take_fd);

@@ -413,11 +413,9 @@ void sctp_end_all(struct sctp *sctp, uint32_t id)
             drop(association, true);
 }
 
-bool sctp_any(const struct sctp *sctp, uint32_t id)
+void sctp_census(const struct sctp *sctp, struct relay_census *census)
 {
     const struct association *association = NULL;
     while ((association = table_next(&sctp->associations, association)))
-        if (association->port_id == id)
-            return true;
-    return false;
+        relay_census_see(census, association->port_id);
 }

@@ -18,6 +18,7 @@
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
+struct relay_census;
 
 /** What a socket takes where net.core.wmem_max is Linux's default, rounded down. */
 #define SCTP_MESSAGE_MAX (256 * 1024)
@@ -54,5 +55,5 @@ int sctp_open(struct sctp *sctp, struct sctp_port *port, uint32_t id, int fd,
 void sctp_close(struct sctp_port *port, bool take_all);
 /** Aborts all associations of port @p id. */
 void sctp_end_all(struct sctp *sctp, uint32_t id);
-/** @return whether there are any of them */
-bool sctp_any(const struct sctp *sctp, uint32_t id);
+/** Sees whose they are. */
+void sctp_census(const struct sctp *sctp, struct relay_census *census);

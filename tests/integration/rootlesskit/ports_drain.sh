@@ -121,15 +121,15 @@ done
 all_held() { [ "$(cat "$work"/hold.* | grep -c connected)" = 65 ]; }
 wait_for 20 all_held || true
 for id in "${ids[@]:0:64}"; do
-    as_user curl -sS --max-time 60 --unix-socket "$state/api.sock" "http://x/v1/ports/$id?drain=5" -X DELETE >/dev/null &
+    as_user curl -sS --max-time 60 --unix-socket "$state/api.sock" "http://x/v1/ports/$id?drain=20" -X DELETE >/dev/null &
 done
 none_but_one() { [ "$(ctl list-ports | wc -l)" = 2 ]; }
-ok "64 drain at once" wait_for 10 none_but_one
+ok "64 drain at once" wait_for 15 none_but_one
 like "one more is refused" "$(http "v1/ports/${ids[64]}?drain=5" -X DELETE)" 'too many.*\|400'
 ok "and is still there" none_but_one
 ctl remove-ports "${ids[64]}" >/dev/null
 jobs_done() { [ "$(cat "$work"/hold.* | grep -c reset)" = 65 ]; }
-ok "all come to their end" wait_for 20 jobs_done
+ok "all come to their end" wait_for 60 jobs_done
 is "the next may drain" "$(ctl remove-ports --drain=5 "$(ctl add-ports 127.0.0.1:0:3001/tcp)" | wc -l)" 1
 
 # The end of rootlesskit does not wait.
