@@ -104,12 +104,19 @@ static void release(struct datagram_flow *flow)
     table_give(flow);
 }
 
-static bool release_oldest(struct datagrams *all)
+/* An answer that waits on the socket would be lost with it. */
+static bool is_busy(struct recent_link *link)
 {
-    if (!all->by_use.oldest)
-        return false;
-    release(recent_owner(all->by_use.oldest, struct datagram_flow, recent));
-    return true;
+    return burst_is_waiting(recent_owner(link, struct datagram_flow, recent)->fd);
+}
+
+/* Ends the one used longest ago, if there is one. */
+static bool make_room(struct datagrams *all)
+{
+    struct recent_link *oldest = recent_spare(&all->by_use, is_busy, clock_ms());
+    if (oldest)
+        release(recent_owner(oldest, struct datagram_flow, recent));
+    return oldest != NULL;
 }
 
 static struct datagram_flow *find(const struct datagram_port *port, const struct key *key)
@@ -214,12 +221,12 @@ static struct datagram_flow *make(struct datagram_port *port, const struct key *
     struct datagrams *all = port->datagrams;
     struct datagram_flow new = {0};
     int fd = dial_service(port, key, &new);
-    if (out_of_fds(fd) && release_oldest(all))
+    if (out_of_fds(fd) && make_room(all))
         fd = dial_service(port, key, &new);
     if (fd < 0)
         return NULL;
     struct datagram_flow *flow = table_take(&all->flows);
-    if (!flow && release_oldest(all))
+    if (!flow && make_room(all))
         flow = table_take(&all->flows);
     if (loop_add(&all->worker->loop, &flow->source, fd, EPOLLIN, on_answers) < 0) {
         fd_close(fd);
@@ -328,8 +335,9 @@ static void on_clients(struct loop_source *source, uint32_t events)
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct datagrams *all = loop_owner(timer, struct datagrams, timer);
-    while (recent_idle(&all->by_use, DATAGRAM_IDLE_MS, now_ms))
-        (void)release_oldest(all);
+    struct recent_link *link;
+    while ((link = recent_idle(&all->by_use, DATAGRAM_IDLE_MS, is_busy, now_ms)))
+        release(recent_owner(link, struct datagram_flow, recent));
     if (!all->by_use.oldest)
         worker_timer_stop(timer);
 }

@@ -6,7 +6,8 @@
  * later has the namespace's. Answers leave from the address that the client sent to.
  *
  * Nothing waits: what a socket does not take at once is lost, as UDP may be. Flows are bounded; the
- * one that has been idle longest makes room for a new one, in a full table and for want of fds.
+ * one that has been idle longest makes room for a new one, in a full table and for want of fds, but
+ * not while an answer waits on its socket.
  */
 #pragma once
 

@@ -11,6 +11,7 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/net/address.h"
+#include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/errqueue.h"
 #include "rootlesskit/gateway/hash.h"
@@ -62,9 +63,19 @@ static void release(struct echo *echo, struct echo_flow *flow)
     echo->free = flow;
 }
 
-static void release_oldest(struct echo *echo)
+/* A reply that waits on the socket would be lost with it. */
+static bool is_busy(struct recent_link *link)
 {
-    release(echo, recent_owner(echo->by_use.oldest, struct echo_flow, recent));
+    return burst_is_waiting(recent_owner(link, struct echo_flow, recent)->fd);
+}
+
+/* Ends the one used longest ago, if there is one. */
+static bool make_room(struct echo *echo)
+{
+    struct recent_link *oldest = recent_spare(&echo->by_use, is_busy, clock_ms());
+    if (oldest)
+        release(echo, recent_owner(oldest, struct echo_flow, recent));
+    return oldest != NULL;
 }
 
 static struct echo_flow *find(struct echo *echo, const struct in6_addr *child, uint16_t id)
@@ -99,7 +110,7 @@ static int open_ping(int family)
 static struct echo_flow *alloc(struct echo *echo)
 {
     if (!echo->free && echo->used == echo->max)
-        release_oldest(echo);
+        (void)make_room(echo);
     struct echo_flow *flow = echo->free;
     if (!flow)
         return &echo->flows[echo->used++];
@@ -112,10 +123,8 @@ static void on_host(struct loop_source *source, uint32_t events);
 static int make(struct echo *echo, const struct ping *ping, struct echo_flow **ret)
 {
     int fd = open_ping(address_family(&ping->child));
-    if ((fd == -EMFILE || fd == -ENFILE) && echo->by_use.oldest) {
-        release_oldest(echo);
+    if ((fd == -EMFILE || fd == -ENFILE) && make_room(echo))
         fd = open_ping(address_family(&ping->child));
-    }
     if (fd < 0)
         return fd;
     struct echo_flow *flow = alloc(echo);
@@ -390,8 +399,9 @@ static void on_host(struct loop_source *source, uint32_t events)
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct echo *echo = loop_owner(timer, struct echo, timer);
-    while (recent_idle(&echo->by_use, ECHO_IDLE_MS, now_ms))
-        release_oldest(echo);
+    struct recent_link *link;
+    while ((link = recent_idle(&echo->by_use, ECHO_IDLE_MS, is_busy, now_ms)))
+        release(echo, recent_owner(link, struct echo_flow, recent));
     if (!echo->by_use.oldest)
         worker_timer_stop(timer);
 }

@@ -18,7 +18,7 @@ struct echo_flow;
 struct err;
 struct policy;
 
-/** An fd each; the one used longest ago makes room. */
+/** An fd each; the one used longest ago makes room, but not while a reply waits on its socket. */
 #define ECHO_FLOWS 1024
 #define ECHO_BUCKETS 1024
 /** Without a packet either way: RFC 5508, 3.2 wants a minute at least. */

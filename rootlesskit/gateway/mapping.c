@@ -16,8 +16,6 @@
 #include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
-/* Passed over in the search for one to end: a turn of the event loop later, all are idle again. */
-#define BUSY_MAX 64
 #define MAPPING_BUCKETS 8192
 #define PAIR_BUCKETS 16384
 
@@ -61,12 +59,9 @@ static bool out_of_fds(int r)
     return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
 }
 
-static bool pair_is_busy(struct mappings *all, struct pair *pair, int64_t now_ms)
+static bool pair_is_busy(struct recent_link *link)
 {
-    bool busy = burst_is_waiting(pair->fd);
-    if (busy)
-        pair_use(all, pair, false, now_ms);
-    return busy;
+    return burst_is_waiting(recent_owner(link, struct pair, recent)->fd);
 }
 
 /* --- mappings */
@@ -106,33 +101,30 @@ static int open_host(int family)
     return take_fd(&fd);
 }
 
-/* What waits on a socket is lost with it, and is used from then on: a port of the child's that was
- * idle may have a new user. */
-static bool is_busy(struct mappings *all, struct mapping *mapping, int64_t now_ms)
+/* What waits on a socket would be lost with it: a port of the child's that was idle may have a new
+ * user. */
+static bool mapping_is_busy(struct recent_link *link)
 {
+    const struct mapping *mapping = recent_owner(link, struct mapping, recent);
     bool busy = burst_is_waiting(mapping->fd);
-    if (busy)
-        recent_touch(&all->by_use, &mapping->recent, now_ms);
-    for (struct pair *pair = mapping->pairs; pair && !busy; pair = pair->sibling)
-        busy = pair_is_busy(all, pair, now_ms);
+    for (const struct pair *pair = mapping->pairs; pair && !busy; pair = pair->sibling)
+        busy = burst_is_waiting(pair->fd);
     return busy;
 }
 
-/* Ends the one used longest ago. */
-static void make_room(struct mappings *all, int64_t now_ms)
+/* Ends the one used longest ago, if there is one. */
+static bool make_room(struct mappings *all, int64_t now_ms)
 {
-    struct mapping *oldest;
-    unsigned tries = 0;
-    do
-        oldest = recent_owner(all->by_use.oldest, struct mapping, recent);
-    while (tries++ < BUSY_MAX && is_busy(all, oldest, now_ms));
-    mapping_release(all, oldest);
+    struct recent_link *oldest = recent_spare(&all->by_use, mapping_is_busy, now_ms);
+    if (oldest)
+        mapping_release(all, recent_owner(oldest, struct mapping, recent));
+    return oldest != NULL;
 }
 
 static struct mapping *alloc_mapping(struct mappings *all, int64_t now_ms)
 {
     if (!all->free_mappings && all->used_mappings == all->max_mappings)
-        make_room(all, now_ms);
+        (void)make_room(all, now_ms);
     struct mapping *mapping = all->free_mappings;
     if (!mapping)
         return &all->mappings[all->used_mappings++];
@@ -144,10 +136,8 @@ int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t po
                  struct mapping **ret)
 {
     int fd = open_host(address_family(child));
-    if (out_of_fds(fd) && all->by_use.oldest) {
-        make_room(all, now_ms);
+    if (out_of_fds(fd) && make_room(all, now_ms))
         fd = open_host(address_family(child));
-    }
     if (fd < 0)
         return fd;
     struct mapping *mapping = alloc_mapping(all, now_ms);
@@ -199,9 +189,10 @@ static struct recent *list_of(struct mappings *all, const struct pair *pair)
     return pair->answered ? &all->answered : &all->unanswered;
 }
 
-static struct pair *least_used(const struct mappings *all)
+static struct pair *least_used(struct mappings *all, int64_t now_ms)
 {
-    struct recent_link *a = all->unanswered.oldest, *b = all->answered.oldest;
+    struct recent_link *a = recent_spare(&all->unanswered, pair_is_busy, now_ms);
+    struct recent_link *b = recent_spare(&all->answered, pair_is_busy, now_ms);
     struct recent_link *oldest = a && b ? (a->used_ms <= b->used_ms ? a : b) : (a ? a : b);
     return oldest ? recent_owner(oldest, struct pair, recent) : NULL;
 }
@@ -234,11 +225,7 @@ static int open_child(struct mappings *all, const struct mapping *mapping,
 /* Ends the one used longest ago, if there is one. */
 static bool make_room_for_pair(struct mappings *all, int64_t now_ms)
 {
-    struct pair *least;
-    unsigned tries = 0;
-    do
-        least = least_used(all);
-    while (least && tries++ < BUSY_MAX && pair_is_busy(all, least, now_ms));
+    struct pair *least = least_used(all, now_ms);
     if (least)
         pair_release(all, least);
     return least != NULL;
@@ -378,11 +365,8 @@ void mappings_put(const struct mappings *all, struct stats_sink *sink)
 static void expire_pairs(struct mappings *all, struct recent *list, int64_t idle_ms, int64_t now_ms)
 {
     struct recent_link *link;
-    while ((link = recent_idle(list, idle_ms, now_ms))) {
-        struct pair *pair = recent_owner(link, struct pair, recent);
-        if (!pair_is_busy(all, pair, now_ms))
-            pair_release(all, pair);
-    }
+    while ((link = recent_idle(list, idle_ms, pair_is_busy, now_ms)))
+        pair_release(all, recent_owner(link, struct pair, recent));
 }
 
 bool mappings_expire(struct mappings *all, int64_t now_ms)
@@ -390,10 +374,7 @@ bool mappings_expire(struct mappings *all, int64_t now_ms)
     struct recent_link *link;
     expire_pairs(all, &all->unanswered, PAIR_UNANSWERED_MS, now_ms);
     expire_pairs(all, &all->answered, PAIR_IDLE_MS, now_ms);
-    while ((link = recent_idle(&all->by_use, MAPPING_IDLE_MS, now_ms))) {
-        struct mapping *mapping = recent_owner(link, struct mapping, recent);
-        if (!is_busy(all, mapping, now_ms))
-            mapping_release(all, mapping);
-    }
+    while ((link = recent_idle(&all->by_use, MAPPING_IDLE_MS, mapping_is_busy, now_ms)))
+        mapping_release(all, recent_owner(link, struct mapping, recent));
     return all->by_use.oldest != NULL;
 }

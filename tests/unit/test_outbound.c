@@ -57,23 +57,62 @@ START_TEST(hop_limits)
 }
 END_TEST
 
-START_TEST(the_order_of_use)
+static struct recent_link links[3];
+static bool busy[3];
+
+static bool is_busy(struct recent_link *link)
+{
+    return busy[link - links];
+}
+
+static struct recent make_list(void)
 {
     struct recent list = {0};
-    struct recent_link links[3];
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
+        busy[i] = false;
         recent_add(&list, &links[i], i);
-    ck_assert_ptr_eq(recent_idle(&list, 10, 10), &links[0]);
-    ck_assert_ptr_null(recent_idle(&list, 11, 10));
+    }
+    return list;
+}
+
+START_TEST(the_order_of_use)
+{
+    struct recent list = make_list();
+    ck_assert_ptr_eq(recent_idle(&list, 10, is_busy, 10), &links[0]);
+    ck_assert_ptr_null(recent_idle(&list, 11, is_busy, 10));
     recent_touch(&list, &links[0], 5);
-    ck_assert_ptr_eq(recent_idle(&list, 0, 5), &links[1]);
+    ck_assert_ptr_eq(recent_idle(&list, 1, is_busy, 5), &links[1]);
     recent_remove(&list, &links[1]);
     ck_assert_ptr_eq(list.oldest, &links[2]);
     recent_remove(&list, &links[0]);
     recent_remove(&list, &links[2]);
     ck_assert_ptr_null(list.oldest);
     ck_assert_ptr_null(list.newest);
-    ck_assert_ptr_null(recent_idle(&list, 0, 5));
+    ck_assert_ptr_null(recent_idle(&list, 1, is_busy, 5));
+    ck_assert_ptr_null(recent_spare(&list, is_busy, 5));
+}
+END_TEST
+
+START_TEST(busy_ones_are_passed_over)
+{
+    struct recent list = make_list();
+    busy[0] = busy[1] = true;
+    ck_assert_ptr_eq(recent_spare(&list, is_busy, 10), &links[2]);
+    ck_assert_int_eq(links[0].used_ms, 10);
+    busy[0] = busy[1] = false;
+    ck_assert_ptr_eq(recent_spare(&list, is_busy, 11), &links[2]);
+    busy[2] = true;
+    ck_assert_ptr_eq(recent_idle(&list, 5, is_busy, 15), &links[0]);
+    ck_assert_ptr_null(recent_idle(&list, 6, is_busy, 15));
+}
+END_TEST
+
+START_TEST(where_all_are_busy_one_has_to_do)
+{
+    struct recent list = make_list();
+    busy[0] = busy[1] = busy[2] = true;
+    ck_assert_ptr_eq(recent_spare(&list, is_busy, 10), &links[0]);
+    ck_assert_ptr_null(recent_idle(&list, 1, is_busy, 20));
 }
 END_TEST
 
@@ -136,6 +175,8 @@ int main(void)
     tcase_add_test(cases, a_network_of_one_has_no_broadcast);
     tcase_add_test(cases, hop_limits);
     tcase_add_test(cases, the_order_of_use);
+    tcase_add_test(cases, busy_ones_are_passed_over);
+    tcase_add_test(cases, where_all_are_busy_one_has_to_do);
     tcase_add_test(cases, an_echo_request_is_read);
     tcase_add_test(cases, what_is_no_echo_request_is_not);
     suite_add_tcase(suite, cases);
