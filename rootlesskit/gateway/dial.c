@@ -47,6 +47,14 @@ int dial(const struct sockaddr_storage *to, int type, bool local)
     return r < 0 && r != -EINPROGRESS ? r : take_fd(&fd);
 }
 
+void dial_set_tos(int fd, int family, uint8_t tos)
+{
+    const int number = tos;
+    bool v6 = family == AF_INET6;
+    (void)setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &number,
+                     sizeof number);
+}
+
 void dial_keep_whole(int fd, int family, bool whole)
 {
     int v4 = whole ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;

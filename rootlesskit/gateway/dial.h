@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 /** How much of @p address its family uses. */
@@ -18,5 +19,8 @@ int dial(const struct sockaddr_storage *to, int type, bool local);
 int dial_socket(int family, int type, bool local);
 /** ... and connect(2). @return 0, or -errno: -EINPROGRESS, then -EALREADY while it goes on */
 int dial_connect(int fd, const struct sockaddr_storage *to);
+/** What @p fd sends has this type of service, or traffic class; of TCP without ECN's bits, which
+ * are the kernel's. */
+void dial_set_tos(int fd, int family, uint8_t tos);
 /** Whether datagrams of @p fd are never cut: one too long for the path is refused with EMSGSIZE. */
 void dial_keep_whole(int fd, int family, bool whole);

@@ -32,7 +32,7 @@ struct echo_flow {
     struct in6_addr remote, host; /* who was asked last: as the child sees it, and as it is */
     uint64_t bytes[STATS_WAYS];
     uint32_t opened_s;
-    uint8_t hops;
+    uint8_t hops, tos;
     bool whole;
     int fd;
 };
@@ -96,6 +96,7 @@ static void set_number(int fd, int family, int v4_option, int v6_option, int v4,
 
 static int open_ping(int family)
 {
+    const int on = 1;
     int protocol = family == AF_INET6 ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP;
     cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd < 0)
@@ -104,6 +105,8 @@ static int open_ping(int family)
     if (r < 0)
         return r;
     dial_keep_whole(fd, family, true);
+    (void)setsockopt(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+                     family == AF_INET6 ? IPV6_RECVTCLASS : IP_RECVTOS, &on, sizeof on);
     return take_fd(&fd);
 }
 
@@ -139,7 +142,7 @@ static int make(struct echo *echo, const struct ping *ping, struct echo_flow **r
     flow->echo = echo;
     flow->child = ping->child;
     flow->id = ping->id;
-    flow->hops = 0;
+    flow->hops = flow->tos = 0;
     flow->whole = true;
     flow->fd = fd;
     flow->bytes[STATS_SENT] = flow->bytes[STATS_RECEIVED] = 0;
@@ -233,9 +236,12 @@ static void prepare(struct echo_flow *flow, const struct ping *ping)
     if (flow->hops != hops)
         set_number(flow->fd, family, IP_TTL, IPV6_UNICAST_HOPS, hops > 0 ? hops : -1,
                    hops > 0 ? hops : -1);
+    if (flow->tos != ping->tos)
+        dial_set_tos(flow->fd, family, ping->tos);
     if (flow->whole != ping->whole)
         dial_keep_whole(flow->fd, family, ping->whole);
     flow->hops = hops;
+    flow->tos = ping->tos;
     flow->whole = ping->whole;
 }
 
@@ -273,7 +279,7 @@ static void relay(struct echo *echo, const struct ping *ping, const struct in6_a
 static void answer(const struct echo *echo, const struct ping *ping)
 {
     ping_make_reply(ping->message, address_is_v4(&ping->child), ping->id);
-    icmp_send(&echo->icmp, &ping->dest, &ping->child, ping->message, ping->len);
+    icmp_send(&echo->icmp, &ping->dest, &ping->child, ping->tos, ping->message, ping->len);
 }
 
 static void serve(struct echo *echo, const struct ping *ping)
@@ -324,6 +330,10 @@ static void read_control(struct msghdr *msg, struct ping *ping)
             int hops;
             memcpy(&hops, CMSG_DATA(c), sizeof hops);
             ping->hops = (uint8_t)hops;
+        } else if (c->cmsg_type == IPV6_TCLASS) {
+            int tos;
+            memcpy(&tos, CMSG_DATA(c), sizeof tos);
+            ping->tos = (uint8_t)tos;
         } else if (c->cmsg_type == IPV6_RECVFRAGSIZE) {
             ping->whole = false;
         }
@@ -335,7 +345,7 @@ static bool receive_v6(struct echo *echo, int fd)
 {
     union {
         struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))];
+        char space[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int))];
     } control;
     struct sockaddr_storage from = {0};
     struct iovec part = {.iov_base = echo->worker->buffer, .iov_len = WORKER_BUFFER};
@@ -366,22 +376,43 @@ static void on_request_v6(struct loop_source *source, uint32_t events)
 
 /* --- from the host */
 
+/* All that the kernel tells of a reply. */
+static uint8_t tos_of(struct msghdr *msg)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+    int tos = 0;
+    if (c && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+        return *CMSG_DATA(c); /* one byte, unlike IPv6's */
+    if (c && c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)
+        memcpy(&tos, CMSG_DATA(c), sizeof tos);
+    return (uint8_t)tos;
+}
+
 static bool receive_reply(struct echo_flow *flow)
 {
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
     struct echo *echo = flow->echo;
     unsigned char *message = echo->worker->buffer;
     struct sockaddr_storage socket = {0};
     struct in6_addr host, from;
-    socklen_t len = sizeof socket;
-    ssize_t n =
-        recvfrom(flow->fd, message, WORKER_BUFFER, MSG_DONTWAIT, (struct sockaddr *)&socket, &len);
+    struct iovec part = {.iov_base = message, .iov_len = WORKER_BUFFER};
+    struct msghdr msg = {.msg_name = &socket,
+                         .msg_namelen = sizeof socket,
+                         .msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(flow->fd, &msg, MSG_DONTWAIT);
     if (n < PING_HEADER)
         return n >= 0;
     (void)address_of_socket(&socket, &host);
     if (policy_origin(echo->policy, &host, &from) < 0)
         return true;
     ping_make_reply(message, address_is_v4(&flow->child), flow->id);
-    icmp_send(&echo->icmp, &from, &flow->child, message, (size_t)n);
+    icmp_send(&echo->icmp, &from, &flow->child, tos_of(&msg), message, (size_t)n);
     count(flow, STATS_RECEIVED, (size_t)n);
     recent_touch(&echo->by_use, &flow->recent, clock_ms());
     return true;

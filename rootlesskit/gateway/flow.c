@@ -138,21 +138,25 @@ static void on_connected(struct loop_source *source, uint32_t events)
 }
 
 /* Within one host the answer is there when connect(2) returns, but only a second call tells. */
-static int connect_to(struct flow *flow, const struct in6_addr *to)
+static int connect_to(struct flow *flow, const struct in6_addr *to, uint8_t tos)
 {
     struct sockaddr_storage address = address_to_socket(to, flow->tuple.dest_port);
-    flow->fd = dial(&address, SOCK_STREAM, address_is_loopback(to));
-    int r = flow->fd < 0 ? flow->fd : dial_connect(flow->fd, &address);
-    return r == -EISCONN ? 0 : r;
+    flow->fd = dial_socket(address.ss_family, SOCK_STREAM, address_is_loopback(to));
+    if (flow->fd < 0)
+        return flow->fd;
+    if (tos > 0)
+        dial_set_tos(flow->fd, address.ss_family, tos);
+    int r = dial_connect(flow->fd, &address);
+    return r == -EINPROGRESS ? dial_connect(flow->fd, &address) : r;
 }
 
-static void begin(struct flow *flow)
+static void begin(struct flow *flow, uint8_t tos)
 {
     struct flows *flows = flow->flows;
     struct in6_addr to;
     int r = policy_destination(flows->policy, &flow->tuple.dest, flow->tuple.dest_port, &to);
     if (r >= 0)
-        r = connect_to(flow, &to);
+        r = connect_to(flow, &to, tos);
     if (r >= 0) {
         inject(flow);
         return;
@@ -203,7 +207,7 @@ static void on_syn(struct flows *flows, const struct packet *packet, const uint8
     flow->state = FLOW_CONNECTING;
     flow->deadline = clock_ms() + FLOW_CONNECT_MS;
     worker_timer_start(flows->worker, &flows->timer);
-    begin(flow);
+    begin(flow, packet->tos);
 }
 
 static void on_packet(struct flows *flows, const uint8_t *data, size_t len)

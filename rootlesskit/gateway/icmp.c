@@ -63,7 +63,8 @@ static int open_v6(struct err *err)
     if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof on) < 0 ||
         setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &echo, sizeof echo) < 0 ||
         setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) < 0 ||
-        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof on) < 0)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof on) < 0)
         return err_sys(err, errno, "cannot make an ICMPv6 socket");
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     return take_fd(&fd);
@@ -147,26 +148,30 @@ struct icmp_quote icmp_quote_of(const uint8_t *packet, size_t len)
     return quote;
 }
 
-/* The kernel builds the packet's header; all it is told is the source. */
-static size_t put_source(struct cmsghdr *c, const struct in6_addr *from)
+/* The kernel builds the packet's header from the source and the type of service. */
+static size_t put_head(struct cmsghdr *c, const struct in6_addr *from, int tos)
 {
     struct in_pktinfo v4 = {.ipi_spec_dst = address_v4(from)};
     struct in6_pktinfo v6 = {.ipi6_addr = *from};
     bool is_v4 = address_is_v4(from);
     size_t len = is_v4 ? sizeof v4 : sizeof v6;
-    c->cmsg_level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
+    struct cmsghdr *second = (struct cmsghdr *)(void *)((char *)c + CMSG_SPACE(len));
+    c->cmsg_level = second->cmsg_level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
     c->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
     c->cmsg_len = CMSG_LEN(len);
     memcpy(CMSG_DATA(c), is_v4 ? (const void *)&v4 : (const void *)&v6, len);
-    return CMSG_SPACE(len);
+    second->cmsg_type = is_v4 ? IP_TOS : IPV6_TCLASS;
+    second->cmsg_len = CMSG_LEN(sizeof tos);
+    memcpy(CMSG_DATA(second), &tos, sizeof tos);
+    return CMSG_SPACE(len) + CMSG_SPACE(sizeof tos);
 }
 
 void icmp_send(const struct icmp_sockets *icmp, const struct in6_addr *from,
-               const struct in6_addr *to, void *message, size_t len)
+               const struct in6_addr *to, uint8_t tos, void *message, size_t len)
 {
     union {
         struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+        char space[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
     } control = {0};
     bool v4 = address_is_v4(to);
     struct sockaddr_storage name = address_to_socket(to, 0);
@@ -176,7 +181,7 @@ void icmp_send(const struct icmp_sockets *icmp, const struct in6_addr *from,
                          .msg_iov = &part,
                          .msg_iovlen = 1,
                          .msg_control = &control,
-                         .msg_controllen = put_source(&control.align, from)};
+                         .msg_controllen = put_head(&control.align, from, tos)};
     struct icmphdr header;
     memcpy(&header, message, sizeof header);
     header.checksum = 0;
@@ -206,5 +211,5 @@ void icmp_send_error(const struct icmp_sockets *icmp, const struct in6_addr *fro
     else if (reason == ICMP_NO_PROTOCOL && !v4)
         message.header.un.gateway = htonl(offsetof(struct ip6_hdr, ip6_nxt));
     memcpy(message.quote, quote->data, quote->len);
-    icmp_send(icmp, from, to, &message, sizeof message.header + quote->len);
+    icmp_send(icmp, from, to, 0, &message, sizeof message.header + quote->len);
 }

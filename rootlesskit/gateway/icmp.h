@@ -58,7 +58,8 @@ void icmp_send_error(const struct icmp_sockets *icmp, const struct in6_addr *fro
                      const struct icmp_quote *quote);
 /**
  * Sends any message to the child; the kernel fills in ICMPv6's checksum, IPv4's is filled in here.
+ * @param tos      the type of service, or traffic class
  * @param message  ICMP header and data, @p len bytes
  */
 void icmp_send(const struct icmp_sockets *icmp, const struct in6_addr *from,
-               const struct in6_addr *to, void *message, size_t len);
+               const struct in6_addr *to, uint8_t tos, void *message, size_t len);

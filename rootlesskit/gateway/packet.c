@@ -30,7 +30,7 @@ uint16_t packet_checksum(const void *data, size_t len, uint32_t sum)
 struct header {
     size_t len; /* 0: it is none, or one of a later fragment */
     size_t payload;
-    uint8_t protocol;
+    uint8_t protocol, tos;
     struct in6_addr source, dest;
 };
 
@@ -50,6 +50,7 @@ static struct header read_v4(const uint8_t *data, size_t len)
         .len = header,
         .payload = total - header,
         .protocol = ip.protocol,
+        .tos = ip.tos,
         .source = address_map(source),
         .dest = address_map(dest),
     };
@@ -70,6 +71,7 @@ static struct header read_v6(const uint8_t *data, size_t len)
         .len = sizeof ip,
         .payload = ntohs(ip.ip6_plen),
         .protocol = ip.ip6_nxt,
+        .tos = (uint8_t)(ntohl(ip.ip6_flow) >> 20),
         .source = ip.ip6_src,
         .dest = ip.ip6_dst,
     };
@@ -111,6 +113,7 @@ struct packet packet_parse(const uint8_t *data, size_t len)
         return ret;
     ret.tuple.source = header.source;
     ret.tuple.dest = header.dest;
+    ret.tos = header.tos;
     if (header.protocol == IPPROTO_TCP)
         parse_tcp(data + header.len, header.payload, &ret);
     else if (header.protocol == IPPROTO_ICMP || header.protocol == IPPROTO_ICMPV6)

@@ -31,6 +31,7 @@ struct packet {
     enum packet_kind kind;
     struct packet_tuple tuple; /**< ports for TCP only */
     uint32_t seq;              /**< of a TCP segment */
+    uint8_t tos;               /**< IPv4's type of service, IPv6's traffic class */
 };
 
 /** Reads the packet at @p data. Every field is checked against @p len before it is read. Behind an

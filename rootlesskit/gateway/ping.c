@@ -34,6 +34,7 @@ bool ping_read_v4(unsigned char *packet, size_t len, struct ping *ret)
     ret->child = address_map(source);
     ret->dest = address_map(dest);
     ret->hops = ip.ttl;
+    ret->tos = ip.tos;
     ret->whole = (ip.frag_off & htons(IP_DF)) != 0;
     return packet_checksum(ret->message, ret->len, 0) == 0;
 }

@@ -18,6 +18,7 @@ struct ping {
     size_t len;             /**< of the message, at least PING_HEADER */
     uint16_t id;            /**< host byte order */
     uint8_t hops;           /**< 0: not known */
+    uint8_t tos;            /**< IPv4's type of service, IPv6's traffic class, with ECN's bits */
     bool whole;             /**< it must not be cut on its way */
 };
 

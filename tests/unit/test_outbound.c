@@ -116,12 +116,12 @@ START_TEST(where_all_are_busy_one_has_to_do)
 }
 END_TEST
 
-/* An echo request from 10.0.2.100 to 1.2.3.4, TTL 9, DF, id 0x1234, 4 bytes of data. */
+/* An echo request from 10.0.2.100 to 1.2.3.4, TOS 0xb8, TTL 9, DF, id 0x1234, 4 bytes of data. */
 static size_t make_request(unsigned char *packet)
 {
-    static const unsigned char request[] = {0x45, 0,  0,    32,   0,   0, 0x40, 0,   9,   1,  0,
-                                            0,    10, 0,    2,    100, 1, 2,    3,   4,   8,  0,
-                                            0,    0,  0x12, 0x34, 0,   7, 'd',  'a', 't', 'a'};
+    static const unsigned char request[] = {0x45, 0xb8, 0,    32,   0,   0, 0x40, 0,   9,   1,  0,
+                                            0,    10,   0,    2,    100, 1, 2,    3,   4,   8,  0,
+                                            0,    0,    0x12, 0x34, 0,   7, 'd',  'a', 't', 'a'};
     memcpy(packet, request, sizeof request);
     uint16_t sum = packet_checksum(packet + 20, 12, 0);
     memcpy(packet + 22, &sum, sizeof sum);
@@ -137,6 +137,7 @@ START_TEST(an_echo_request_is_read)
     ck_assert(ping_read_v4(packet, len, &ping));
     ck_assert(address_equal(&ping.child, &child) && address_equal(&ping.dest, &dest));
     ck_assert_uint_eq(ping.id, 0x1234);
+    ck_assert_uint_eq(ping.tos, 0xb8);
     ck_assert_uint_eq(ping.hops, 9);
     ck_assert_uint_eq(ping.len, 12);
     ck_assert(ping.whole && ping.message == packet + 20);

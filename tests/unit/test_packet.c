@@ -25,8 +25,18 @@ START_TEST(reads_a_syn)
     ck_assert_uint_eq(packet.tuple.source_port, 40000);
     ck_assert_uint_eq(packet.tuple.dest_port, 80);
     ck_assert_uint_eq(packet.seq, 0x01020304);
+    ck_assert_uint_eq(packet.tos, 0);
 }
 END_TEST
+
+static void read_tos(const uint8_t *packet, size_t len, uint8_t first, uint8_t second, uint8_t tos)
+{
+    uint8_t data[64];
+    memcpy(data, packet, len);
+    data[0] = first;
+    data[1] = second;
+    ck_assert_uint_eq(packet_parse(data, len).tos, tos);
+}
 
 static const struct {
     size_t at;
@@ -135,6 +145,13 @@ START_TEST(reads_a_syn_of_ipv6)
 }
 END_TEST
 
+START_TEST(reads_the_type_of_service)
+{
+    read_tos(syn, sizeof syn, 0x45, 0xb8, 0xb8);
+    read_tos(syn6, sizeof syn6, 0x6b, 0x8f, 0xb8); /* and a flow label */
+}
+END_TEST
+
 static const struct {
     size_t at;
     uint8_t value;
@@ -195,6 +212,7 @@ int main(void)
     tcase_add_test(cases, a_syn_with_data_is_dropped);
     tcase_add_test(cases, resets_what_was_refused);
     tcase_add_test(cases, reads_a_syn_of_ipv6);
+    tcase_add_test(cases, reads_the_type_of_service);
     tcase_add_loop_test(cases, classifies_ipv6, 0, sizeof changes6 / sizeof changes6[0]);
     tcase_add_test(cases, a_mapped_address_is_no_ipv6_packet);
     tcase_add_test(cases, resets_what_was_refused_by_ipv6);

@@ -1,4 +1,4 @@
-"""Peers of the outbound datagrams' test.
+"""Peers of the outbound traffic's test.
 
   outbound.py serve ADDRESS,... PORT        serve UDP on each: "who" is answered with the asker's address and
                                             port, "from N" by the Nth socket, "size" with the sizes the kernel
@@ -18,7 +18,10 @@
   outbound.py flood ADDRESS PORT N          one datagram from each of N ports, and one to each of N ports
   outbound.py plain LINK                    has the kernel finish each packet before LINK gets it, as for a simple
                                             network card: far ends of a veth would see unfinished ones
-  outbound.py pings ADDRESS N               an IPv4 echo request of each of N ids; prints how many were answered
+  outbound.py pings ADDRESS N               an echo request of each of N ids; prints how many were answered
+  outbound.py ping ADDRESS TOS              an echo request with that type of service; prints its reply's
+  outbound.py syns ADDRESS PORT             serve TCP: say the type of service that a connection's SYN came with
+  outbound.py dial ADDRESS PORT TOS         a TCP connection with that type of service; prints what the server says
 """
 import ctypes
 import errno
@@ -32,6 +35,8 @@ import time
 
 UDP_SEGMENT, UDP_GRO = 103, 104
 IP_RECVERR, IPV6_RECVERR = 11, 25
+IPV6_RECVTCLASS, IPV6_TCLASS = 66, 67
+TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
 MODE, ADDRESSES, ARGS = sys.argv[1], sys.argv[2].split(","), [int(a) for a in sys.argv[3:]]
 ADDRESS = ADDRESSES[0]
 PATIENCE = 10
@@ -231,20 +236,68 @@ def checksum(data):
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
 
 
+def set_tos(s, tos):
+    if s.family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_TCLASS, tos)
+    else:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+
+
+def echo_v4(s, rest):
+    s.sendto(struct.pack("!BBH", 8, 0, checksum(b"\x08\0\0\0" + rest)) + rest, (ADDRESS, 0))
+    while True:  # it sees whatever ICMP there is
+        data = s.recv(200)
+        if data[20] == 0 and data[24:] == rest:
+            return data[1]
+
+
+def echo_v6(s, rest):
+    s.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVTCLASS, 1)
+    s.sendto(struct.pack("!BBH", 128, 0, 0) + rest, (ADDRESS, 0))
+    while True:
+        data, control, _, _ = s.recvmsg(200, 64)
+        if data[0] == 129 and data[4:] == rest:
+            return next(struct.unpack("i", c)[0] for _, kind, c in control if kind == IPV6_TCLASS)
+
+
+def echo(ident, tos=0):
+    """The type of service of the reply, None without one."""
+    v6 = family(ADDRESS) == socket.AF_INET6
+    with socket.socket(family(ADDRESS), socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP) as s:
+        s.settimeout(2)
+        set_tos(s, tos)
+        try:
+            return (echo_v6 if v6 else echo_v4)(s, struct.pack("!HH", ident, 1) + os.urandom(32))
+        except TimeoutError:
+            return None
+
+
 def pings(n):
-    good = 0
-    for i in range(n):
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
-            s.settimeout(2)
-            rest = struct.pack("!HH", i, 1) + os.urandom(32)
-            s.sendto(struct.pack("!BBH", 8, 0, checksum(b"\x08\0\0\0" + rest)) + rest, (ADDRESS, 0))
-            try:
-                while s.recv(200)[24:] != rest:  # it sees whatever ICMP there is
-                    pass
-                good += 1
-            except TimeoutError:
-                pass
-    print(good)
+    print(sum(echo(i) is not None for i in range(n)))
+
+
+def ping(tos):
+    print(echo(os.getpid() & 0xFFFF, tos))
+
+
+def syns(port):
+    with socket.socket(family(ADDRESS)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, TCP_SAVE_SYN, 1)
+        listener.bind((ADDRESS, port))
+        listener.listen()
+        while True:
+            with listener.accept()[0] as s:
+                first = struct.unpack("!H", s.getsockopt(socket.IPPROTO_TCP, TCP_SAVED_SYN, 120)[:2])[0]
+                s.sendall(b"%d" % (first & 0xFF if first >> 12 == 4 else first >> 4 & 0xFF))
+
+
+def dial(port, tos):
+    with socket.socket(family(ADDRESS)) as s:
+        s.settimeout(PATIENCE)
+        set_tos(s, tos)
+        s.connect((ADDRESS, port))
+        print(s.recv(100).decode())
 
 
 def plain():
@@ -260,4 +313,4 @@ if MODE == "serve":
     serve(*ARGS)
 else:
     {"same": same, "unasked": unasked, "ask": ask, "error": error, "report": report, "once": once, "knock": knock,
-     "talk": talk, "gso": gso, "flood": flood, "plain": plain, "pings": pings}[MODE](*ARGS)
+     "talk": talk, "gso": gso, "flood": flood, "plain": plain, "pings": pings, "ping": ping, "syns": syns, "dial": dial}[MODE](*ARGS)

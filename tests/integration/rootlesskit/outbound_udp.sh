@@ -1,6 +1,6 @@
 #!/bin/bash
-# Outbound UDP and ping of the gateway network: from the child through this machine's network, a router's
-# and to another host's.
+# Outbound UDP and ping of the gateway network, and the type of service of all three protocols: from the child
+# through this machine's network, a router's and to another host's.
 set -eu
 # shellcheck disable=SC2034 # for lib.sh
 own_network=1
@@ -64,6 +64,10 @@ python3 "$work/outbound.py" serve "127.0.0.1${ipv6:+,::1}" 7001 &
 wait_for 5 nsenter -t "$other" -n sh -c "ss -lunH 'sport = :7000' | grep -q ."
 for address in 198.18.2.2 ${ipv6:+fd00:2::2}; do
     at_other python3 "$work/udp.py" marks "$address" 7002 &
+    at_other python3 "$work/outbound.py" syns "$address" 7004 &
+done
+for address in 198.18.2.2 ${ipv6:+[fd00:2::2]}; do
+    wait_for 5 nsenter -t "$other" -n sh -c "ss -ltnH 'src $address:7004' | grep -q ."
 done
 wait_for 5 listening 7001
 
@@ -88,6 +92,9 @@ both() { # REMOTE GATEWAY OTHER N SIZE: what both families do alike
     is "$mtu, $remote: the type of service and ECN go both ways" "$(marked "$remote" 184 104) $(marked "$remote" 1 2)" \
         "184 104 1 2"
     is "$mtu, $remote: none is none" "$(marked "$remote" 0 0)" "0 0"
+    is "$mtu, $remote: a ping's type of service and ECN too" "$(peer ping "$remote" 184) $(peer ping "$remote" 1)" "184 1"
+    is "$mtu, $gateway: also where the gateway answers" "$(peer ping "$gateway" 104)" 104
+    is "$mtu, $remote: TCP's goes out" "$(peer dial "$remote" 7004 184) $(peer dial "$remote" 7004 0)" "184 0"
     is "$mtu, $remote: refused is refused" "$(peer error "$remote" 7999)" ECONNREFUSED
     is "$mtu, $gateway: the host's loopback" "$(peer ask "$gateway" 7001 100)" same
     is "$mtu, $gateway: refused there too" "$(peer error "$gateway" 7999)" ECONNREFUSED
