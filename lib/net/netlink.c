@@ -97,6 +97,28 @@ int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer
                  : 0;
 }
 
+int netlink_add_link(struct netlink *netlink, const char *name, const char *kind, struct err *err)
+{
+    struct request request;
+    (void)start(&request, RTM_NEWLINK, CREATE, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(request.header, IFLA_IFNAME, name);
+    struct nlattr *info = mnl_attr_nest_start(request.header, IFLA_LINKINFO);
+    mnl_attr_put_strz(request.header, IFLA_INFO_KIND, kind);
+    mnl_attr_nest_end(request.header, info);
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot create the %s interface %s", kind, name) : 0;
+}
+
+int netlink_set_master(struct netlink *netlink, unsigned index, unsigned master, struct err *err)
+{
+    struct request request;
+    struct ifinfomsg *link = start(&request, RTM_NEWLINK, 0, sizeof *link);
+    link->ifi_index = (int)index;
+    mnl_attr_put_u32(request.header, IFLA_MASTER, master);
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot make interface %u a port of %u", index, master) : 0;
+}
+
 int netlink_del_link(struct netlink *netlink, unsigned index, struct err *err)
 {
     struct request request;

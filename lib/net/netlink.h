@@ -20,6 +20,10 @@ void netlink_close(struct netlink *netlink);
  *  @p mtu bytes. */
 int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer_name,
                      int peer_netns_fd, uint32_t mtu, struct err *err);
+/** An interface of a kind that needs no more than a name: "bridge", "dummy". */
+int netlink_add_link(struct netlink *netlink, const char *name, const char *kind, struct err *err);
+/** Makes an interface a port of the bridge @p master. */
+int netlink_set_master(struct netlink *netlink, unsigned index, unsigned master, struct err *err);
 /** Removes an interface; of a pair both ends, at once. */
 int netlink_del_link(struct netlink *netlink, unsigned index, struct err *err);
 int netlink_link_up(struct netlink *netlink, unsigned index, struct err *err);
