@@ -15,6 +15,7 @@
 #include "rootless-setup/commands.h"
 #include "rootless-setup/explain/report.h"
 #include "rootless-setup/input.h"
+#include "rootless-setup/subject_option.h"
 #include "rootless-setup/words.h"
 
 /* The documented statuses of this command; usage errors have 2. */
@@ -27,12 +28,7 @@ struct config {
 };
 
 static const struct cli_option options[] = {
-    {.name = "user",
-     .letter = 'u',
-     .kind = CLI_STRING,
-     .offset = offsetof(struct config, user),
-     .value = "USER",
-     .help = "for whom the check is tried (root only; default: the caller)"},
+    OPTION_USER(struct config),
     {.name = "no-check",
      .kind = CLI_FLAG,
      .offset = offsetof(struct config, no_check),
@@ -122,15 +118,13 @@ static int try_here(const struct config *config, struct check_context *context,
         answer->untried = answer->check ? "--no-check was given" : NULL;
         return 0;
     }
-    if (!config->user && geteuid() == 0) {
+    int r = subject_context(config->user, context, err);
+    if (r == -ENXIO) {
         answer->untried = "it needs a user, to be named with --user USER";
         return 0;
     }
-    int r = subject_find(config->user, &context->subject, err);
     if (r < 0)
         return r;
-    facts_read(&context->facts);
-    distro_read(&context->distro);
     answer->context = context;
     answer->wanted[probe] = true;
     check_add_needs(answer->wanted);

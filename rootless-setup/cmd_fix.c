@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -14,6 +13,7 @@
 #include "rootless-setup/commands.h"
 #include "rootless-setup/fix/apply.h"
 #include "rootless-setup/fix/tell.h"
+#include "rootless-setup/subject_option.h"
 #include "rootless-setup/words.h"
 
 struct config {
@@ -29,12 +29,7 @@ static const struct cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(struct config, dry_run),
      .help = "say what would be done, and do nothing"},
-    {.name = "user",
-     .letter = 'u',
-     .kind = CLI_STRING,
-     .offset = offsetof(struct config, user),
-     .value = "USER",
-     .help = "for whom (default: who called sudo)"},
+    OPTION_USER(struct config),
     {.name = "root",
      .kind = CLI_STRING,
      .offset = offsetof(struct config, root),
@@ -153,19 +148,14 @@ static int select_failing(struct session *session, struct err *err)
     return r;
 }
 
-/* Whom the checks are tried for: sudo tells who called it. */
+/* Whom the checks are tried for. */
 static int find_subject(struct session *session, struct err *err)
 {
-    const char *sudo = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
     if (session->config.root)
         return 0;
-    facts_read(&session->context.facts);
-    distro_read(&session->context.distro);
-    if (!session->config.user && sudo && !str_equal(sudo, "root"))
-        session->config.user = sudo;
-    if (!session->config.user && geteuid() == 0)
-        return 0;
-    int r = subject_find(session->config.user, &session->context.subject, err);
+    int r = subject_context(session->config.user, &session->context, err);
+    if (r == -ENXIO)
+        return 0; /* what is named can be set for nobody in particular */
     session->has_subject = r == 0;
     if (r == 0)
         session->config.user = session->context.subject.name;

@@ -156,7 +156,7 @@ int cmd_install(int argc, char **argv)
     if (r < 0 || subject_find(session.config.user, &session.context.subject, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
     facts_read(&session.context.facts);
-    distro_read(&session.context.distro);
+    distro_read(&session.context.files, &session.context.distro);
     r = session.config.linger
             ? linger_enable(&session.context, session.config.dry_run, stdout, &err)
             : 0;

@@ -128,7 +128,7 @@ int cmd_status(int argc, char **argv)
     if (r < 0 || subject_find(session.config.user, &session.context.subject, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
     facts_read(&session.context.facts);
-    distro_read(&session.context.distro);
+    distro_read(&session.context.files, &session.context.distro);
     r = become_run(&session.context.subject, status, &session, &err);
     return r < 0 ? cli_fail(&err, CLI_FAILED) : r;
 }

@@ -11,6 +11,7 @@
 #include "lib/base/cursor.h"
 #include "lib/base/file.h"
 #include "lib/base/str.h"
+#include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/probe.h"
 
 #define MOUNT_POINT "/sys/fs/cgroup"
@@ -92,17 +93,6 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
-static void remedy_delegate(struct check_result *result)
-{
-    result->fixable = true;
-    check_remedy(result, REMEDY_ROOT,
-                 "mkdir -p /etc/systemd/system/user@.service.d\n"
-                 "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > "
-                 "/etc/systemd/system/user@.service.d/60-rootless.conf\n"
-                 "systemctl daemon-reload");
-    check_remedy(result, REMEDY_NOTE, "the delegation takes effect at the next login");
-}
-
 static void check_controllers(const char *path, const struct check_facts *facts,
                               struct check_result *result)
 {
@@ -137,6 +127,22 @@ static void check_controllers(const char *path, const struct check_facts *facts,
         check_remedy(result, REMEDY_NOTE,
                      "without systemd, whoever makes the cgroup has to name them in "
                      "cgroup.subtree_control of every cgroup above it");
+}
+
+/* dockerd looks at one place only, wherever systemd has its root. */
+static void check_docker_path(const struct check_context *context, struct check_result *result)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, MOUNT_POINT "/user.slice/user-%u.slice/cgroup.controllers",
+                   context->subject.uid);
+    if (context->engine != ENGINE_DOCKER || !context->facts.systemd || access(path, R_OK) == 0)
+        return;
+    check_say_errno(result, CHECK_WARNING, errno, "reading %s", path);
+    check_cause(result, "systemd is not at the root of the cgroup tree here, and dockerd knows no "
+                        "other place: it starts without limits, or not at all");
+    check_remedy(result, REMEDY_NOTE,
+                 "in ~/.config/docker/daemon.json: \"exec-opts\": "
+                 "[\"native.cgroupdriver=cgroupfs\"]");
 }
 
 static void say_no_v2(const struct check_facts *facts, struct check_result *result)
@@ -188,6 +194,7 @@ void probe_cgroup(const struct check_context *context, struct check_result *resu
     }
     if (find_delegated(context->subject.uid, path, sizeof path)) {
         check_controllers(path, &context->facts, result);
+        check_docker_path(context, result);
         return;
     }
     check_say(result, CHECK_WARNING, "no cgroup that %s may write to", context->subject.name);

@@ -42,7 +42,8 @@ static int try_exec(const char *dir)
     return status < 0 ? -status : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 }
 
-static void check_room(const char *dir, struct check_result *result)
+static void check_room(const struct check_context *context, const char *dir,
+                       struct check_result *result)
 {
     struct statfs fs;
     const char *type = storage_type(dir);
@@ -55,10 +56,7 @@ static void check_room(const char *dir, struct check_result *result)
         check_say(result, CHECK_WARNING, "%s is on %s", dir, type);
         check_cause(result, "files there cannot belong to subordinate ids, so images are not "
                             "unpacked");
-        check_remedy(result, REMEDY_NOTE,
-                     "put the engine's data on a local disk (docker: data-root in "
-                     "~/.config/docker/daemon.json, podman: graphroot in "
-                     "~/.config/containers/storage.conf)");
+        remedy_data_dir(context->engine, result);
     } else if (room < ROOM_WANTED || (fs.f_files > 0 && fs.f_ffree < 10000)) {
         check_say(result, CHECK_WARNING, "%s has %llu MiB and %llu files left", dir,
                   (unsigned long long)(room >> 20), (unsigned long long)fs.f_ffree);
@@ -73,7 +71,7 @@ static void check_room(const char *dir, struct check_result *result)
 void probe_data_dir(const struct check_context *context, struct check_result *result)
 {
     char buf[4096];
-    const char *dir = storage_dir(&context->subject, buf, sizeof buf);
+    const char *dir = storage_dir(context, buf, sizeof buf);
     struct scratch_dir scratch;
     struct err err = {0};
     int r = scratch_dir_make(dir, &scratch, &err);
@@ -85,14 +83,12 @@ void probe_data_dir(const struct check_context *context, struct check_result *re
     int code = try_exec(scratch.path);
     scratch_dir_remove(&scratch);
     if (code == 0) {
-        check_room(dir, result);
+        check_room(context, dir, result);
         return;
     }
     check_say_errno(result, CHECK_FAILED, code, "running a program in %s", dir);
     check_cause(result, code == EACCES ? "it is mounted noexec, so no program of an image runs"
                                        : "programs of images will fail the same way");
-    check_remedy(result, REMEDY_NOTE,
-                 "mount it without noexec, or put the engine's data elsewhere (docker: data-root "
-                 "in ~/.config/docker/daemon.json, podman: graphroot in "
-                 "~/.config/containers/storage.conf)");
+    check_remedy(result, REMEDY_NOTE, "mount it without noexec, or else:");
+    remedy_data_dir(context->engine, result);
 }

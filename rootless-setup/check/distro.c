@@ -1,12 +1,13 @@
 #include "rootless-setup/check/distro.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "lib/base/cursor.h"
-#include "lib/base/file.h"
 #include "lib/base/str.h"
+#include "rootless-setup/check/files.h"
+
+#define OS_RELEASE_MAX 65536
 
 static const struct {
     const char *id;
@@ -37,6 +38,7 @@ static const char *const packages[PACKAGE_COUNT][sizeof managers / sizeof manage
     [PACKAGE_SLIRP4NETNS] = {"slirp4netns", "slirp4netns", "slirp4netns", "slirp4netns",
                              "slirp4netns"},
     [PACKAGE_IPTABLES] = {"iptables", "iptables", "iptables", "iptables", "iptables"},
+    [PACKAGE_PASST] = {"passt", "passt", "passt", "passt", "passt"},
 };
 
 static enum distro_manager manager_of(const char *id, size_t len)
@@ -99,13 +101,12 @@ void distro_parse(const char *text, struct distro *ret)
         ret->manager = first_known(like);
 }
 
-void distro_read(struct distro *ret)
+void distro_read(const struct check_files *files, struct distro *ret)
 {
-    char text[4096];
-    if (file_read_into(AT_FDCWD, "/etc/os-release", text, sizeof text, NULL) < 0 &&
-        file_read_into(AT_FDCWD, "/usr/lib/os-release", text, sizeof text, NULL) < 0)
-        text[0] = '\0';
-    distro_parse(text, ret);
+    cleanup_free char *text = NULL;
+    if (files_read(files, "/etc/os-release", OS_RELEASE_MAX, &text) < 0)
+        (void)files_read(files, "/usr/lib/os-release", OS_RELEASE_MAX, &text);
+    distro_parse(text ? text : "", ret);
 }
 
 const char *distro_manager_name(enum distro_manager manager)

@@ -6,6 +6,8 @@
 
 #include "rootless-setup/check/result.h"
 
+struct check_files;
+
 enum distro_manager {
     MANAGER_UNKNOWN = 0,
     MANAGER_APT,
@@ -20,6 +22,7 @@ enum distro_package {
     PACKAGE_FUSE_OVERLAYFS,
     PACKAGE_SLIRP4NETNS,
     PACKAGE_IPTABLES,
+    PACKAGE_PASST,
     PACKAGE_COUNT,
 };
 
@@ -32,7 +35,7 @@ struct distro {
 /** Reads the text of an os-release file; what is missing or malformed stays unknown. */
 void distro_parse(const char *text, struct distro *ret);
 /** Reads /etc/os-release, else /usr/lib/os-release. */
-void distro_read(struct distro *ret);
+void distro_read(const struct check_files *files, struct distro *ret);
 /** "apt", "dnf", "pacman", "zypper" or "unknown". */
 const char *distro_manager_name(enum distro_manager manager);
 /** Adds the command that installs @p package, or a note where the package manager is unknown. */

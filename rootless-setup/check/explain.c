@@ -61,6 +61,32 @@ void remedy_modules(struct check_result *result, const char *modules, const char
                  modules, modules, name);
 }
 
+void remedy_delegate(struct check_result *result)
+{
+    result->fixable = true;
+    check_remedy(result, REMEDY_ROOT,
+                 "mkdir -p /etc/systemd/system/user@.service.d\n"
+                 "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > "
+                 "/etc/systemd/system/user@.service.d/60-rootless.conf\n"
+                 "systemctl daemon-reload");
+    check_remedy(result, REMEDY_NOTE, "the delegation takes effect at the next login");
+}
+
+void remedy_data_dir(enum check_engine engine, struct check_result *result)
+{
+    static const char any[] =
+        "docker: data-root in ~/.config/docker/daemon.json, podman: graphroot "
+        "in ~/.config/containers/storage.conf";
+    static const char *const where[] = {
+        [ENGINE_ANY] = any,
+        [ENGINE_DOCKER] = "data-root in ~/.config/docker/daemon.json",
+        [ENGINE_CONTAINERD] = "root in ~/.config/containerd/config.toml",
+        [ENGINE_BUILDKIT] = "root in ~/.config/buildkit/buildkitd.toml",
+        [ENGINE_PODMAN] = "graphroot in ~/.config/containers/storage.conf",
+    };
+    check_remedy(result, REMEDY_NOTE, "put the engine's data on a local disk (%s)", where[engine]);
+}
+
 /* Ubuntu's switch: a profile for our own programs, rather than turning the protection off. */
 static void remedy_apparmor(const struct check_facts *facts, struct check_result *result)
 {

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "rootless-setup/check/check_engine.h"
 #include "rootless-setup/check/distro.h"
 #include "rootless-setup/check/facts.h"
 #include "rootless-setup/check/result.h"
@@ -69,3 +70,7 @@ void remedy_raise(struct check_result *result, const char *key, long now, long w
                   const char *name);
 /** Adds the root commands that load modules now and at boot. */
 void remedy_modules(struct check_result *result, const char *modules, const char *name);
+/** Has the user's systemd get the cgroup controllers that limits need. */
+void remedy_delegate(struct check_result *result);
+/** Says where an engine is told to keep its images elsewhere. */
+void remedy_data_dir(enum check_engine engine, struct check_result *result);

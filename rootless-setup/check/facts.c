@@ -92,6 +92,50 @@ static void read_bin_dir(struct check_facts *facts)
     (void)str_copy(facts->bin_dir, sizeof facts->bin_dir, path);
 }
 
+/* The manager of the container says so in a file (systemd's rule, podman's, Docker's), for
+ * /proc/1/environ is root's. */
+static void read_container(struct check_facts *facts)
+{
+    char text[64];
+    static const struct {
+        const char *path, *kind;
+    } marks[] = {{"/run/.containerenv", "podman"},
+                 {"/.dockerenv", "docker"},
+                 {"/dev/lxd/sock", "lxc"},
+                 {"/dev/incus/sock", "lxc"},
+                 {"/dev/.lxc-boot-id", "lxc"}};
+    if (file_read_into(AT_FDCWD, "/run/systemd/container", text, sizeof text, NULL) > 0) {
+        text[strcspn(text, "\n")] = '\0';
+        if (str_copy(facts->container, sizeof facts->container, text) == 0)
+            return;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        if (access(marks[i].path, F_OK) == 0) {
+            (void)str_copy(facts->container, sizeof facts->container, marks[i].kind);
+            return;
+        }
+}
+
+static bool read_apparmor(void)
+{
+    char text[8] = "";
+    return file_read_into(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", text, sizeof text,
+                          NULL) > 0 &&
+           text[0] == 'Y';
+}
+
+void facts_unknown(struct check_facts *ret)
+{
+    *ret = (struct check_facts){
+        .userns_clone = FACT_ABSENT,
+        .max_userns = FACT_ABSENT,
+        .apparmor_userns = FACT_ABSENT,
+        .selinux = FACT_ABSENT,
+        .seccomp = FACT_ABSENT,
+        .kernel_release = "?",
+    };
+}
+
 void facts_read(struct check_facts *ret)
 {
     *ret = (struct check_facts){
@@ -105,10 +149,13 @@ void facts_read(struct check_facts *ret)
         .nested = read_nested(),
         .userns_in_kernel = access("/proc/self/ns/user", F_OK) == 0,
         .tun_in_kernel = access("/sys/class/misc/tun", F_OK) == 0,
+        .apparmor = read_apparmor(),
         .systemd = access("/run/systemd/system", F_OK) == 0,
         .udev = access("/run/udev/control", F_OK) == 0,
     };
     read_kernel(ret);
+    ret->wsl = strcasestr(ret->kernel_release, "microsoft") != NULL;
+    read_container(ret);
     read_bin_dir(ret);
 }
 

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -14,134 +12,15 @@
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
-#include "lib/base/file.h"
 #include "lib/base/proc.h"
-#include "lib/base/str.h"
-#include "lib/subid/source.h"
 #include "rootless-setup/check/explain.h"
+#include "rootless-setup/check/maps.h"
 #include "rootless-setup/check/probe.h"
 
-#define NUMBER_MAX 11 /* "4294967295" and its NUL */
-#define WORDS_MAX (2 + 3 * (SUBID_RANGES_MAX + 2) + 1)
-
-/* The command line, and what the map should cover in the end. */
-struct request {
-    const char *words[WORDS_MAX];
-    char numbers[WORDS_MAX][NUMBER_MAX];
-    size_t n;
-    uint64_t ids;
-};
-
-static void add_number(struct request *request, uint32_t value)
+static int enter_unmapped(const void *arg)
 {
-    char *text = request->numbers[request->n];
-    (void)snprintf(text, NUMBER_MAX, "%u", value);
-    request->words[request->n++] = text;
-}
-
-static void add_extent(struct request *request, uint32_t outside, uint32_t count)
-{
-    if (count == 0 || request->n + 4 > WORDS_MAX || request->ids + count > UINT32_MAX)
-        return;
-    add_number(request, (uint32_t)request->ids);
-    add_number(request, outside);
-    add_number(request, count);
-    request->ids += count;
-}
-
-/* As rootlesskit does it: the own id is 0, and is left out where a range has it again. */
-static void fill(struct request *request, const char *program, pid_t target, enum subid_kind kind,
-                 const struct check_subject *subject)
-{
-    static struct subid_range ranges[SUBID_RANGES_MAX];
-    struct subid_place place;
-    struct subid_source source = {0};
-    int n = subid_place_open(&place, NULL, NULL);
-    if (n == 0)
-        n = subid_source_open(&source, &place, NULL);
-    if (n == 0)
-        n = subid_source_grants(&source, kind, subject->name, subject->uid, ranges, NULL);
-    subid_source_close(&source);
-    subid_place_close(&place);
-    uint32_t own = kind == SUBID_UID ? geteuid() : getegid();
-    request->words[request->n++] = program;
-    add_number(request, (uint32_t)target);
-    add_extent(request, own, 1);
-    for (int i = 0; i < n; i++) {
-        uint32_t start = ranges[i].start, end = start + ranges[i].count;
-        if (own >= start && own < end) {
-            add_extent(request, start, own - start);
-            start = own + 1;
-        }
-        add_extent(request, start, end - start);
-    }
-}
-
-/* A process in a user namespace without a map, which lives until we end it. */
-static pid_t start_target(struct err *err)
-{
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC) < 0)
-        return err_sys(err, errno, "cannot make a pipe");
-    pid_t self = getpid();
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        int r = unshare(CLONE_NEWUSER) < 0 ? errno : 0;
-        (void)!write(ready[1], &r, sizeof r);
-        while (r == 0 && getppid() == self)
-            (void)pause();
-        _exit(0);
-    }
-    int r = pid < 0 ? errno : EIO;
-    fd_close(ready[1]);
-    if (pid > 0)
-        (void)file_read_full(ready[0], &r, sizeof r);
-    fd_close(ready[0]);
-    if (r == 0)
-        return pid;
-    if (pid > 0)
-        (void)proc_wait(pid);
-    return err_sys(err, r, "cannot make a scratch user namespace");
-}
-
-/* @return wait status, or -errno when it could not be started */
-static int run(const struct request *request, char *said, size_t size, struct err *err)
-{
-    int output[2];
-    if (pipe2(output, O_CLOEXEC) < 0)
-        return err_sys(err, errno, "cannot make a pipe");
-    struct proc_spec spec = {
-        .argv = request->words,
-        .stdout_fd = output[1],
-        .stderr_fd = output[1],
-        .die_with_parent = 1,
-    };
-    pid_t pid = proc_start(&spec, err);
-    fd_close(output[1]);
-    ssize_t n = pid < 0 ? 0 : file_read_full(output[0], said, size - 1);
-    said[n > 0 ? n : 0] = '\0';
-    said[strcspn(said, "\n")] = '\0';
-    fd_close(output[0]);
-    return pid < 0 ? pid : proc_wait(pid);
-}
-
-static uint64_t mapped_ids(pid_t target, enum subid_kind kind)
-{
-    char path[64], text[16384];
-    (void)snprintf(path, sizeof path, "/proc/%d/%s", target,
-                   kind == SUBID_UID ? "uid_map" : "gid_map");
-    uint64_t total = 0;
-    if (file_read_into(AT_FDCWD, path, text, sizeof text, NULL) < 0)
-        return 0;
-    unsigned inside, outside, count;
-    for (const char *line = text; sscanf(line, "%u %u %u", &inside, &outside, &count) == 3;) {
-        total += count;
-        line = strchr(line, '\n');
-        if (!line++)
-            break;
-    }
-    return total;
+    (void)arg;
+    return unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
 static void look_at(const char *path, enum subid_kind kind, struct idmap_failure *failure)
@@ -162,60 +41,103 @@ static void look_at(const char *path, enum subid_kind kind, struct idmap_failure
         prctl(PR_CAPBSET_READ, kind == SUBID_UID ? CAP_SETUID : CAP_SETGID, 0, 0, 0) == 1;
 }
 
-static void say_failure(int status, const struct request *request, const char *path,
-                        const char *said, const struct err *err, struct check_result *result)
+static void say_failure(const struct maps_attempt *attempt, const struct err *err,
+                        struct check_result *result)
 {
     char how[64];
-    if (status < 0)
+    if (attempt->status < 0)
         check_say(result, CHECK_FAILED, "%s", err->msg);
-    else if (status == 0)
+    else if (attempt->status == 0)
         check_say(result, CHECK_FAILED, "%s says all is well, but the map is not what was asked",
-                  path);
+                  attempt->path);
     else
-        check_say(result, CHECK_FAILED, "%s for %llu ids: %s%s%s", path,
-                  (unsigned long long)request->ids, proc_describe(status, how, sizeof how),
-                  said[0] ? ": " : "", said);
+        check_say(result, CHECK_FAILED, "%s for %llu ids: %s%s%s", attempt->path,
+                  (unsigned long long)attempt->ids, proc_describe(attempt->status, how, sizeof how),
+                  attempt->said[0] ? ": " : "", attempt->said);
+}
+
+static void say_missing(const struct check_context *context, const char *program,
+                        struct check_result *result)
+{
+    const struct idmap_failure failure = {.program = program, .path = "", .said = ""};
+    check_say(result, CHECK_FAILED, "looked for %s in $PATH", program);
+    explain_idmap(&failure, &context->facts, &context->distro, context->subject.name, result);
+}
+
+/* A helper of a system that does not run: what it is, without running it. */
+static void look_in_image(const struct check_context *context, const char *program,
+                          struct check_result *result)
+{
+    struct stat st;
+    char path[4096], begin[3] = "";
+    if (files_program(&context->files, program, path, sizeof path) < 0) {
+        say_missing(context, program, result);
+        return;
+    }
+    cleanup_close int fd = files_open(&context->files, path, O_RDONLY);
+    if (fd >= 0)
+        (void)!read(fd, begin, 2);
+    bool setuid = fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_ISUID);
+    const struct idmap_failure failure = {
+        .program = program,
+        .path = path,
+        .said = "",
+        .script = strcmp(begin, "#!") == 0,
+        .setuid_root = setuid && st.st_uid == 0,
+        .setuid_other = setuid && st.st_uid != 0,
+        .file_capability = fd >= 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0,
+        .bounded = true,
+    };
+    if (!failure.script && (failure.setuid_root || failure.file_capability)) {
+        check_say(result, CHECK_OK, "%s %s", path,
+                  failure.setuid_root ? "is setuid root" : "has a file capability");
+        return;
+    }
+    check_say(result, CHECK_FAILED, "%s has no privilege", path);
+    explain_idmap(&failure, &context->facts, &context->distro, context->subject.name, result);
 }
 
 static void probe_idmap(const struct check_context *context, enum subid_kind kind,
-                        const char *program, struct check_result *result)
+                        struct check_result *result)
 {
-    char path[4096] = "", said[256] = "";
-    struct idmap_failure failure = {.program = program, .path = path, .said = said};
-    if (proc_find(program, path, sizeof path) < 0) {
-        path[0] = '\0';
-        check_say(result, CHECK_FAILED, "looked for %s in $PATH", program);
-        explain_idmap(&failure, &context->facts, &context->distro, context->subject.name, result);
-        return;
-    }
+    static struct maps_attempt attempt;
     struct err err = {0};
-    pid_t target = start_target(&err);
+    pid_t target = scratch_hold(enter_unmapped, NULL);
     if (target < 0) {
-        check_say(result, CHECK_FAILED, "%s", err.msg);
+        check_say_errno(result, CHECK_FAILED, -target, "a scratch user namespace");
         return;
     }
-    static struct request request;
-    fill(&request, path, target, kind, &context->subject);
-    int status = run(&request, said, sizeof said, &err);
-    uint64_t mapped = mapped_ids(target, kind);
-    (void)kill(target, SIGKILL);
-    (void)proc_wait(target);
-    if (status == 0 && mapped == request.ids) {
-        check_say(result, CHECK_OK, "%s mapped %llu %s in a scratch namespace", path,
+    maps_try(target, kind, &context->subject, &attempt, &err);
+    uint64_t mapped = maps_count(target, kind);
+    scratch_let_go(target);
+    if (attempt.path[0] == '\0') {
+        say_missing(context, attempt.program, result);
+        return;
+    }
+    if (attempt.status == 0 && mapped == attempt.ids) {
+        check_say(result, CHECK_OK, "%s mapped %llu %s in a scratch namespace", attempt.path,
                   (unsigned long long)mapped, kind == SUBID_UID ? "uids" : "gids");
         return;
     }
-    say_failure(status, &request, path, said, &err, result);
-    look_at(path, kind, &failure);
+    struct idmap_failure failure = {
+        .program = attempt.program, .path = attempt.path, .said = attempt.said};
+    say_failure(&attempt, &err, result);
+    look_at(attempt.path, kind, &failure);
     explain_idmap(&failure, &context->facts, &context->distro, context->subject.name, result);
 }
 
 void probe_newuidmap(const struct check_context *context, struct check_result *result)
 {
-    probe_idmap(context, SUBID_UID, "newuidmap", result);
+    if (context->files.root)
+        look_in_image(context, "newuidmap", result);
+    else
+        probe_idmap(context, SUBID_UID, result);
 }
 
 void probe_newgidmap(const struct check_context *context, struct check_result *result)
 {
-    probe_idmap(context, SUBID_GID, "newgidmap", result);
+    if (context->files.root)
+        look_in_image(context, "newgidmap", result);
+    else
+        probe_idmap(context, SUBID_GID, result);
 }

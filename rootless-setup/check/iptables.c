@@ -22,12 +22,23 @@ static const char *const rules[][WORDS_MAX] = {
      "ACCEPT"},
 };
 
-static void say_refused(const char *what, const char *said, struct check_result *result)
+/* Engines without it start, and then make no network for containers. */
+static enum check_status loss(const struct check_context *context)
+{
+    struct check_engine_docker docker;
+    if (context->engine == ENGINE_DOCKER &&
+        check_engine_docker_read(&context->subject, &context->files, &docker) && docker.no_iptables)
+        return CHECK_HINT;
+    return FOR_DAEMONS & (1U << context->engine) ? CHECK_FAILED : CHECK_WARNING;
+}
+
+static void say_refused(const struct check_context *context, const char *what, const char *said,
+                        struct check_result *result)
 {
     char version[128] = "";
     const char *const ask[] = {"iptables", "--version", NULL};
     (void)proc_run(ask, version, sizeof version, NULL);
-    check_say(result, CHECK_WARNING, "%s: %.*s", what, (int)strcspn(said, "\n"), said);
+    check_say(result, loss(context), "%s: %.*s", what, (int)strcspn(said, "\n"), said);
     check_cause(result,
                 "a module that Docker's and CNI's networks need is not loaded, and does not "
                 "load by itself from a user namespace; after a kernel update, reboot first");
@@ -41,7 +52,7 @@ static void say_refused(const char *what, const char *said, struct check_result 
 
 static void say_missing(const struct check_context *context, struct check_result *result)
 {
-    check_say(result, CHECK_WARNING, "no iptables in $PATH nor in /usr/sbin");
+    check_say(result, loss(context), "no iptables in $PATH nor in /usr/sbin");
     check_cause(result, "Docker and the CNI plugins make their networks with it; podman does "
                         "without");
     distro_remedy_install(&context->distro, PACKAGE_IPTABLES, result);
@@ -70,7 +81,8 @@ void probe_iptables(const struct check_context *context, struct check_result *re
         r = proc_run(rules[i], said, sizeof said, &err);
         if (r == 0)
             continue;
-        say_refused("adding Docker's rules in a network namespace", r < 0 ? err.msg : said, result);
+        say_refused(context, "adding Docker's rules in a network namespace", r < 0 ? err.msg : said,
+                    result);
         return;
     }
     check_say(result, CHECK_OK, "added Docker's rules in a network namespace");

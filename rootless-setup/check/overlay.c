@@ -95,6 +95,14 @@ static void say_failure(const struct check_context *context, const char *dir, co
     check_say_errno(result, fuse ? CHECK_WARNING : CHECK_FAILED, code,
                     "overlay in a user namespace in %s: %s", dir, step);
     explain_overlay(code, dir, storage_type(dir), &context->facts, result);
+    struct check_engine_docker docker;
+    /* Docker 29 and later keep images with containerd, which does not change over by itself. */
+    if (context->engine == ENGINE_DOCKER &&
+        !(check_engine_docker_read(&context->subject, &context->files, &docker) &&
+          docker.no_image_store))
+        check_remedy(result, REMEDY_NOTE,
+                     "Docker 29 and later need in ~/.config/docker/daemon.json: \"features\": "
+                     "{\"containerd-snapshotter\": false}");
     if (fuse)
         check_remedy(result, REMEDY_NOTE, "fuse-overlayfs works here and takes its place, slower");
     else if (path[0] == '\0' && !no_room)
@@ -104,7 +112,7 @@ static void say_failure(const struct check_context *context, const char *dir, co
 void probe_overlay(const struct check_context *context, struct check_result *result)
 {
     char buf[4096];
-    const char *dir = storage_dir(&context->subject, buf, sizeof buf);
+    const char *dir = storage_dir(context, buf, sizeof buf);
     struct scratch_dir scratch;
     struct err err = {0};
     int r = scratch_dir_make(dir, &scratch, &err);

@@ -31,6 +31,12 @@ static json_t *errno_or_null(int code)
     return name ? json_string(name) : json_null();
 }
 
+/* That of a system which does not run is nobody's. */
+static json_t *kernel_value(const struct check_context *context)
+{
+    return context->files.root ? json_null() : report_text_value(context->facts.kernel_release);
+}
+
 static json_t *line_list(const char *text)
 {
     json_t *list = json_array();
@@ -79,17 +85,18 @@ int report_json(const struct check_context *context, const bool wanted[PROBES_MA
 {
     struct check_summary sum = report_summary(wanted, results);
     json_t *report = json_pack(
-        "{s:i, s:s, s:b, s:{s:o, s:I, s:I}, s:{s:o, s:o, s:s, s:s},"
+        "{s:i, s:s, s:b, s:s?, s:o, s:{s:o, s:I, s:I}, s:{s:o, s:o, s:s, s:o},"
         " s:{s:i, s:i, s:i, s:i, s:i}, s:o}",
         "schema", SCHEMA_VERSION, "version", ROOTLESS_VERSION, "ready",
-        sum.failed + sum.skipped == 0, "user", "name", report_text_value(context->subject.name),
-        "uid", (json_int_t)context->subject.uid, "gid", (json_int_t)context->subject.gid, "host",
-        "distribution", report_text_value(context->distro.id), "name",
+        sum.failed + sum.skipped == 0, "engine", check_engine_name(context->engine), "root",
+        text_or_null(context->files.root ? context->files.root : ""), "user", "name",
+        report_text_value(context->subject.name), "uid", (json_int_t)context->subject.uid, "gid",
+        (json_int_t)context->subject.gid, "host", "distribution",
+        report_text_value(context->distro.id), "name",
         report_text_value(context->distro.pretty_name), "package_manager",
-        distro_manager_name(context->distro.manager), "kernel", context->facts.kernel_release,
-        "summary", "ok", (int)sum.ok, "hint", (int)sum.hints, "warning", (int)sum.warnings,
-        "failed", (int)sum.failed, "skipped", (int)sum.skipped, "checks",
-        check_list(wanted, results));
+        distro_manager_name(context->distro.manager), "kernel", kernel_value(context), "summary",
+        "ok", (int)sum.ok, "hint", (int)sum.hints, "warning", (int)sum.warnings, "failed",
+        (int)sum.failed, "skipped", (int)sum.skipped, "checks", check_list(wanted, results));
     if (!report)
         return -ENOMEM;
     int r = json_dumpf(report, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);

@@ -205,14 +205,16 @@ static void script(const struct view *view)
 
 static void verdict(const struct view *view, struct check_summary sum)
 {
+    const struct check_context *context = view->context;
+    const char *engine = check_engine_name(context->engine);
     bool ready = sum.failed + sum.skipped == 0;
-    bool all = true;
+    bool all = !context->files.root;
     for (size_t i = 0; i < check_probes_count; i++)
-        all &= view->wanted[i];
-    (void)fprintf(view->out, "\n%s%s is %s for rootless engines%s%s",
-                  color_of(view, ready ? CHECK_OK : CHECK_FAILED), view->context->subject.name,
-                  ready ? "ready" : "not ready", ready && !all ? ", as far as checked" : "",
-                  no_color(view));
+        all &= view->wanted[i] || !check_probe_concerns(&check_probes[i], context->engine);
+    (void)fprintf(view->out, "\n%s%s is %s for rootless %s%s%s",
+                  color_of(view, ready ? CHECK_OK : CHECK_FAILED), context->subject.name,
+                  ready ? "ready" : "not ready", engine ? engine : "engines",
+                  ready && !all ? ", as far as checked" : "", no_color(view));
     const char *before = ": ";
     const struct {
         unsigned n;
@@ -244,8 +246,10 @@ void report_text(const struct check_context *context, const bool wanted[PROBES_M
                  const struct check_result *results, bool color, FILE *out)
 {
     const struct view view = {context, wanted, results, color, terminal_width(), out};
-    (void)fprintf(out, "Checking user %s (uid %u) on %s, Linux %s\n\n", context->subject.name,
-                  context->subject.uid, context->distro.pretty_name, context->facts.kernel_release);
+    (void)fprintf(out, "Checking user %s (uid %u) on %s, %s%s\n\n", context->subject.name,
+                  context->subject.uid, context->distro.pretty_name,
+                  context->files.root ? "files below " : "Linux ",
+                  context->files.root ? context->files.root : context->facts.kernel_release);
     report_findings(context, wanted, results, color, out);
     verdict(&view, report_summary(wanted, results));
 }

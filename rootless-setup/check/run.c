@@ -65,8 +65,13 @@ static _Noreturn void be_probe(const struct check_context *context, const struct
     }
     /* Behind the change of ids, which clears it. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || chdir("/") < 0)
+    if (getppid() != parent)
         _exit(1);
+    if (chdir("/") < 0) {
+        check_say_errno(result, CHECK_FAILED, errno, "entering / as %s", context->subject.name);
+        check_cause(result, "the root directory is closed to this user");
+        _exit(1);
+    }
     probe->run(context, result);
     _exit(0);
 }

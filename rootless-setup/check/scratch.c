@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,41 @@ int scratch_userns(int flags, enum scratch_step *ret_step, struct err *err)
         return err_sys(err, errno, "mount --make-rslave /");
     *ret_step = SCRATCH_DONE;
     return 0;
+}
+
+pid_t scratch_hold(int (*enter)(const void *arg), const void *arg)
+{
+    int ready[2], r = -EIO;
+    pid_t self = getpid();
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        r = enter(arg);
+        (void)!write(ready[1], &r, sizeof r);
+        fd_close(ready[1]);
+        while (r == 0 && getppid() == self)
+            (void)pause();
+        _exit(0);
+    }
+    if (pid < 0)
+        r = -errno;
+    fd_close(ready[1]);
+    if (pid > 0)
+        (void)file_read_full(ready[0], &r, sizeof r);
+    fd_close(ready[0]);
+    if (r < 0)
+        scratch_let_go(pid);
+    return r < 0 ? r : pid;
+}
+
+void scratch_let_go(pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    (void)kill(pid, SIGKILL);
+    (void)proc_wait(pid);
 }
 
 int scratch_loopback_up(void)

@@ -28,6 +28,15 @@ int scratch_userns(int flags, enum scratch_step *ret_step, struct err *err);
 /** Brings up "lo" of the current network namespace. @return 0 or -errno */
 int scratch_loopback_up(void);
 
+/**
+ * A process that keeps open what it entered, until it is let go or we die.
+ * @param enter  runs in it; 0 or -errno
+ * @return pid, or -errno of @p enter or fork(2)
+ */
+pid_t scratch_hold(int (*enter)(const void *arg), const void *arg);
+/** Ends it and waits. @param pid  <= 0: nothing is done */
+void scratch_let_go(pid_t pid);
+
 /** A directory that a watcher process of its own removes when the maker is done or dead. */
 struct scratch_dir {
     int life_fd; /**< closed by death at the latest: the watcher's signal */

@@ -1,57 +1,24 @@
 /* The user's own D-Bus, by which engines ask systemd for cgroups, and what outlives a login. */
+#include "rootless-setup/check/session.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "lib/base/fd.h"
-#include "lib/base/file.h"
 #include "lib/base/str.h"
+#include "rootless-setup/check/dbus.h"
 #include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/probe.h"
 
-#define ANSWER_SECONDS 2
-
-/* The socket that engines take: the variable's, else the usual one. An address of another kind has
- * no path. */
-static int bus_path(const struct check_subject *subject, char *ret, size_t size)
+int session_bus_path(const struct check_subject *subject, char *ret, size_t size)
 {
     const char *address = subject->switch_user ? NULL : getenv("DBUS_SESSION_BUS_ADDRESS");
     if (!address || !address[0])
-        return str_format(ret, size, "%s/bus", subject->runtime_dir);
+        return str_format(ret, size, "%s/bus", subject->runtime_dir) < 0 ? -ENAMETOOLONG : 0;
     const char *path = str_after(address, "unix:path=");
-    return path ? str_format(ret, size, "%.*s", (int)strcspn(path, ",;"), path) : -EAFNOSUPPORT;
-}
-
-/* Connects and logs in as the bus specification's EXTERNAL mechanism has it: it takes us for who we
- * are. @return 0 or -errno; -EACCES when it answers anything but OK */
-static int bus_hello(const char *path, uid_t uid)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = ANSWER_SECONDS};
-    char name[16], hello[64], answer[256] = "";
-    if (str_copy(address.sun_path, sizeof address.sun_path, path) < 0)
-        return -ENAMETOOLONG;
-    cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-        setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-        connect(sock, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
-    /* A NUL, then the uid as hexadecimal of its decimal digits. */
-    (void)snprintf(name, sizeof name, "%u", uid);
-    int used = snprintf(hello, sizeof hello, "%cAUTH EXTERNAL ", 0);
-    for (const char *c = name; *c; c++)
-        used += snprintf(hello + used, sizeof hello - (size_t)used, "%02x", (unsigned char)*c);
-    used += snprintf(hello + used, sizeof hello - (size_t)used, "\r\n");
-    if (send(sock, hello, (size_t)used, MSG_NOSIGNAL) < 0)
-        return -errno;
-    ssize_t n = recv(sock, answer, sizeof answer - 1, 0);
-    if (n < 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    return n == 0 ? -ECONNRESET : str_after(answer, "OK ") ? 0 : -EACCES;
+    if (!path)
+        return -EAFNOSUPPORT;
+    return str_format(ret, size, "%.*s", (int)strcspn(path, ",;"), path) < 0 ? -ENAMETOOLONG : 0;
 }
 
 static void say_no_bus(const struct check_context *context, const char *path, int code,
@@ -79,17 +46,20 @@ static void say_no_bus(const struct check_context *context, const char *path, in
 void probe_bus(const struct check_context *context, struct check_result *result)
 {
     char path[4200];
-    int r = bus_path(&context->subject, path, sizeof path);
+    struct dbus bus;
+    int r = session_bus_path(&context->subject, path, sizeof path);
     if (r < 0) {
         check_say(result, CHECK_HINT, "DBUS_SESSION_BUS_ADDRESS names no socket in a directory");
         check_cause(result, "not tried: only unix:path= addresses are");
         return;
     }
-    r = bus_hello(path, context->subject.uid);
-    if (r < 0)
+    r = dbus_login(path, context->subject.uid, &bus);
+    if (r < 0) {
         say_no_bus(context, path, -r, result);
-    else
-        check_say(result, CHECK_OK, "%s took me for uid %u", path, context->subject.uid);
+        return;
+    }
+    dbus_close(&bus);
+    check_say(result, CHECK_OK, "%s took me for uid %u", path, context->subject.uid);
 }
 
 /* logind keeps a file for each user whose manager starts at boot and outlives logins. */
@@ -101,7 +71,7 @@ void probe_linger(const struct check_context *context, struct check_result *resu
         return;
     }
     if (str_format(path, sizeof path, "/var/lib/systemd/linger/%s", context->subject.name) > 0 &&
-        access(path, F_OK) == 0) {
+        files_has(&context->files, path)) {
         check_say(result, CHECK_OK, "%s is there", path);
         return;
     }

@@ -1,11 +1,10 @@
 #include "rootless-setup/check/storage.h"
 
+#include <errno.h>
 #include <linux/magic.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#include "lib/base/str.h"
 
 const char *storage_type(const char *dir)
 {
@@ -37,13 +36,26 @@ const char *storage_type(const char *dir)
     return NULL;
 }
 
-const char *storage_dir(const struct check_subject *subject, char *buf, size_t size)
+/* Up from where it would be to what there is; the home is the place to complain about. */
+const char *storage_dir(const struct check_context *context, char *buf, size_t size)
 {
-    const char *set = getenv("XDG_DATA_HOME");
-    if (set && set[0] == '/' && access(set, W_OK | X_OK) == 0 && str_copy(buf, size, set) == 0)
-        return buf;
-    if (str_format(buf, size, "%s/.local/share", subject->home) > 0 &&
-        access(buf, W_OK | X_OK) == 0)
-        return buf;
-    return subject->home;
+    const char *home = context->subject.home;
+    const char *dir =
+        check_engine_data_dir(context->engine, &context->subject, &context->files, buf, size);
+    while (dir == buf && strcmp(buf, home) != 0 && access(buf, F_OK) < 0) {
+        char *slash = strrchr(buf, '/');
+        if (!slash || slash == buf)
+            return home;
+        *slash = '\0';
+    }
+    return dir;
+}
+
+bool storage_no_room(int code, const char *dir, struct check_result *result)
+{
+    if (code != ENOSPC && code != EDQUOT && code != EROFS)
+        return false;
+    check_say_errno(result, CHECK_HINT, code, "making a file in %s", dir);
+    check_cause(result, "not tried: see data-dir");
+    return true;
 }

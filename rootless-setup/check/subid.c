@@ -13,6 +13,7 @@
 #include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/subid/line.h"
+#include "lib/subid/nsswitch.h"
 #include "lib/subid/source.h"
 #include "rootless-setup/check/probe.h"
 #include "rootless-setup/check/quote.h"
@@ -29,6 +30,14 @@ struct side {
     const char *where; /* the file, or the plug-in in its place */
     uint64_t total;
     bool shared; /* with somebody else, or unequal: only new ranges help */
+};
+
+/* Where ranges come from: this system's source, or the files of one that does not run. */
+struct origin {
+    const struct check_context *context;
+    const struct subid_source *source;
+    const struct subid_place *place;
+    bool files;
 };
 
 static const char *noun(const struct side *side)
@@ -95,11 +104,12 @@ static bool is_subject(const struct subid_line *line, const struct check_subject
 }
 
 /* The first line of another owner that shares an id with the user. */
-static void check_other_owners(struct side *side, const struct check_subject *subject,
-                               struct check_result *result)
+static void check_other_owners(struct side *side, const struct subid_place *place,
+                               const struct check_subject *subject, struct check_result *result)
 {
     cleanup_free char *text = NULL;
-    if (side->n <= 0 || file_read(AT_FDCWD, side->where, FILE_MAX, &text, NULL, NULL) < 0)
+    if (side->n <= 0 ||
+        file_read(place->etc_fd, subid_name(side->kind), FILE_MAX, &text, NULL, NULL) < 0)
         return;
     struct cursor c = cursor_of(text), whole;
     while (cursor_line(&c, &whole)) {
@@ -145,15 +155,18 @@ static bool check_account(struct side *side, const char *name, uint32_t id, bool
 }
 
 /* Local accounts only: asking a directory service for everybody can take minutes. */
-static void check_accounts(struct side *side, const struct check_subject *subject,
+static void check_accounts(struct side *side, const struct check_context *context,
                            struct check_result *result)
 {
+    const struct check_subject *subject = &context->subject;
     bool uids = side->kind == SUBID_UID;
     uint32_t own = uids ? subject->uid : subject->gid;
     if (side->n <= 0)
         return;
     (void)check_account(side, subject->name, own, true, result);
-    FILE *file = fopen(uids ? "/etc/passwd" : "/etc/group", "re");
+    int fd =
+        files_open(&context->files, uids ? "/etc/passwd" : "/etc/group", O_RDONLY | O_NONBLOCK);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     bool conflict = false;
     while (file && !conflict) {
         const struct passwd *user = uids ? fgetpwent(file) : NULL;
@@ -167,15 +180,20 @@ static void check_accounts(struct side *side, const struct check_subject *subjec
     }
     if (file)
         (void)fclose(file);
+    else
+        fd_close(fd);
 }
 
-static void inspect(struct side *side, const struct check_subject *subject,
-                    const struct subid_source *source, struct check_result *result)
+static void inspect(struct side *side, const struct origin *origin, struct check_result *result)
 {
     struct err err = {0};
-    side->where = subid_source_where(source, side->kind);
-    side->n =
-        subid_source_grants(source, side->kind, subject->name, subject->uid, side->ranges, &err);
+    const struct check_subject *subject = &origin->context->subject;
+    side->where =
+        origin->source ? subid_source_where(origin->source, side->kind) : subid_path(side->kind);
+    side->n = origin->source ? subid_source_grants(origin->source, side->kind, subject->name,
+                                                   subject->uid, side->ranges, &err)
+                             : subid_ranges(origin->place->etc_fd, side->kind, subject->name,
+                                            subject->uid, side->ranges, SUBID_RANGES_MAX, &err);
     if (side->n < 0 && side->n != -ENOENT) {
         check_cause(result, "%s", err.msg);
         found(result, CHECK_FAILED);
@@ -183,9 +201,9 @@ static void inspect(struct side *side, const struct check_subject *subject,
     }
     check_amount(side, subject, result);
     check_self_overlap(side, result);
-    if (subid_source_is_files(source))
-        check_other_owners(side, subject, result);
-    check_accounts(side, subject, result);
+    if (origin->files)
+        check_other_owners(side, origin->place, subject, result);
+    check_accounts(side, origin->context, result);
 }
 
 static void add_remedies(const struct check_context *context, bool shared,
@@ -194,14 +212,18 @@ static void add_remedies(const struct check_context *context, bool shared,
     char self[512], name[1024];
     const char *program = quote_self(&context->facts, self, sizeof self);
     const char *user = quote_word(context->subject.name, name, sizeof name);
+    char root[4200] = "", word[4096];
+    if (context->files.root)
+        (void)str_format(root, sizeof root, "--root %s ",
+                         quote_word(context->files.root, word, sizeof word));
     if (shared) {
-        check_remedy(result, REMEDY_ROOT, "%s subid del %s", program, user);
+        check_remedy(result, REMEDY_ROOT, "%s subid del %s%s", program, root, user);
         check_remedy(result, REMEDY_NOTE,
                      "files that containers of %s made under the old ids stay owned by them: stop "
                      "the engine first, and remove or chown its data",
                      context->subject.name);
     }
-    check_remedy(result, REMEDY_ROOT, "%s subid add %s", program, user);
+    check_remedy(result, REMEDY_ROOT, "%s subid add %s%s", program, root, user);
 }
 
 /* Nothing here can change what a plug-in answers. */
@@ -213,13 +235,11 @@ static void add_source_remedy(const struct subid_source *source, struct check_re
                  source->where);
 }
 
-static void judge(const struct check_context *context, const struct subid_source *source,
-                  struct check_result *result)
+static void judge(const struct origin *origin, struct check_result *result)
 {
     static struct side uids = {.kind = SUBID_UID}, gids = {.kind = SUBID_GID};
-    bool files = subid_source_is_files(source);
-    inspect(&uids, &context->subject, source, result);
-    inspect(&gids, &context->subject, source, result);
+    inspect(&uids, origin, result);
+    inspect(&gids, origin, result);
     if (result->status < CHECK_WARNING && uids.total != gids.total) {
         check_cause(result, "the number of uids and gids differs: ids of files above the smaller "
                             "one cannot be kept");
@@ -229,11 +249,29 @@ static void judge(const struct check_context *context, const struct subid_source
     enum check_status status = check_worse(result->status, CHECK_OK);
     check_say(result, status, "%llu uids and %llu gids in %s", (unsigned long long)uids.total,
               (unsigned long long)gids.total,
-              files ? "/etc/subuid and /etc/subgid" : source->where);
-    if (status >= CHECK_WARNING && files)
-        add_remedies(context, uids.shared || gids.shared, result);
+              origin->files ? "/etc/subuid and /etc/subgid" : origin->source->where);
+    if (status >= CHECK_WARNING && origin->files)
+        add_remedies(origin->context, uids.shared || gids.shared, result);
     else if (status >= CHECK_WARNING)
-        add_source_remedy(source, result);
+        add_source_remedy(origin->source, result);
+}
+
+/* A plug-in of a system that does not run is not loaded: it is that system's code. */
+static void judge_image(const struct check_context *context, const struct subid_place *place,
+                        struct check_result *result)
+{
+    struct err err = {0};
+    char plugin[SUBID_SOURCE_MAX];
+    const struct origin origin = {.context = context, .place = place, .files = true};
+    if (subid_source_read(place->etc_fd, plugin, &err) < 0) {
+        check_say(result, CHECK_FAILED, "%s", err.msg);
+        check_cause(result, "no program of that system finds subordinate ids");
+    } else if (plugin[0]) {
+        check_say(result, CHECK_HINT, "nsswitch.conf there has them from \"%s\"", plugin);
+        check_cause(result, "what that answers is only known where it runs");
+    } else {
+        judge(&origin, result);
+    }
 }
 
 void probe_subid(const struct check_context *context, struct check_result *result)
@@ -241,11 +279,17 @@ void probe_subid(const struct check_context *context, struct check_result *resul
     struct subid_place place;
     struct subid_source source = {0};
     struct err err = {0};
-    int r = subid_place_open(&place, NULL, &err);
+    int r = subid_place_open(&place, context->files.root, &err);
+    if (r == 0 && !place.live) {
+        judge_image(context, &place, result);
+        subid_place_close(&place);
+        return;
+    }
     if (r == 0)
         r = subid_source_open(&source, &place, &err);
     if (r == 0) {
-        judge(context, &source, result);
+        const struct origin origin = {context, &source, &place, subid_source_is_files(&source)};
+        judge(&origin, result);
     } else {
         check_cause(result, "%s", err.msg);
         check_say(result, CHECK_FAILED, "no source of subordinate ids");

@@ -1,6 +1,7 @@
 #include "rootless-setup/check/subject.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdint.h>
@@ -11,8 +12,10 @@
 #include <unistd.h>
 
 #include "lib/base/err.h"
+#include "lib/base/fd.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
+#include "rootless-setup/check/files.h"
 
 static const struct passwd *look_up(const char *name)
 {
@@ -41,10 +44,81 @@ static void find_runtime_dir(struct check_subject *subject)
     subject->runtime_guessed = true;
 }
 
+const char *subject_default(const char *name)
+{
+    const char *sudo = !name && geteuid() == 0 ? getenv("SUDO_USER") : NULL;
+    return sudo && !str_equal(sudo, "root") ? sudo : name;
+}
+
+/* An absolute path in the environment, which root's clean_environment() took away, counts. */
+static int below(const struct check_subject *subject, const char *variable, const char *usual,
+                 const char *rest, char *ret, size_t size)
+{
+    const char *set = subject->in_image ? NULL : getenv(variable);
+    const char *slash = rest[0] ? "/" : "";
+    if (set && set[0] == '/')
+        return str_format(ret, size, "%s%s%s", set, slash, rest);
+    return str_format(ret, size, "%s/%s%s%s", subject->home, usual, slash, rest);
+}
+
+int subject_config_path(const struct check_subject *subject, const char *rest, char *ret,
+                        size_t size)
+{
+    return below(subject, "XDG_CONFIG_HOME", ".config", rest, ret, size);
+}
+
+int subject_data_path(const struct check_subject *subject, const char *rest, char *ret, size_t size)
+{
+    return below(subject, "XDG_DATA_HOME", ".local/share", rest, ret, size);
+}
+
+static int copy_account(const struct passwd *entry, const char *home, struct check_subject *ret,
+                        struct err *err)
+{
+    if (str_copy(ret->name, sizeof ret->name, entry->pw_name) < 0 ||
+        str_copy(ret->home, sizeof ret->home, home ? home : entry->pw_dir) < 0 ||
+        str_copy(ret->shell, sizeof ret->shell, entry->pw_shell) < 0)
+        return err_set(err, ENAMETOOLONG, "the account of user %s has a field that is too long",
+                       entry->pw_name);
+    return 0;
+}
+
+/* Not by NSS, which would load code of that system. */
+int subject_find_in(const struct check_files *files, const char *name, struct check_subject *ret,
+                    struct err *err)
+{
+    if (!name)
+        return err_set(err, EINVAL, "--root needs a user of that system: --user USER");
+    int fd = files_open(files, "/etc/passwd", O_RDONLY | O_NONBLOCK);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (!file) {
+        fd_close(fd);
+        return err_sys(err, fd < 0 ? -fd : errno, "cannot open %s/etc/passwd", files->root);
+    }
+    uint32_t uid = 0;
+    bool is_uid = parse_u32("uid", name, 0, UINT32_MAX - 1, &uid, NULL) == 0;
+    const struct passwd *entry;
+    while ((entry = fgetpwent(file)))
+        if (str_equal(entry->pw_name, name) || (is_uid && entry->pw_uid == uid))
+            break;
+    int r = 0;
+    if (!entry)
+        r = err_set(err, ENOENT, "no user \"%s\" in %s/etc/passwd", name, files->root);
+    else if (entry->pw_uid == 0)
+        r = err_set(err, EINVAL, "user %s is root: rootless engines need an ordinary user", name);
+    if (r == 0) {
+        *ret = (struct check_subject){
+            .uid = entry->pw_uid, .gid = entry->pw_gid, .runtime_guessed = true, .in_image = true};
+        r = copy_account(entry, NULL, ret, err);
+    }
+    (void)fclose(file);
+    return r;
+}
+
 int subject_find(const char *name, struct check_subject *ret, struct err *err)
 {
     if (!name && geteuid() == 0)
-        return err_set(err, EINVAL,
+        return err_set(err, ENXIO,
                        "rootless engines run as an ordinary user: name one with --user USER");
     const struct passwd *entry = look_up(name);
     if (!entry && name)
@@ -64,11 +138,9 @@ int subject_find(const char *name, struct check_subject *ret, struct err *err)
         .switch_user = geteuid() == 0,
     };
     const char *home = ret->switch_user ? NULL : getenv("HOME");
-    if (str_copy(ret->name, sizeof ret->name, entry->pw_name) < 0 ||
-        str_copy(ret->home, sizeof ret->home, home ? home : entry->pw_dir) < 0 ||
-        str_copy(ret->shell, sizeof ret->shell, entry->pw_shell) < 0)
-        return err_set(err, ENAMETOOLONG, "the account of user %s has a field that is too long",
-                       entry->pw_name);
+    int r = copy_account(entry, home, ret, err);
+    if (r < 0)
+        return r;
     /* Once, not in every probe's process: it may ask a directory service. */
     ret->n_groups = SUBJECT_GROUPS_MAX;
     if (ret->switch_user && getgrouplist(ret->name, ret->gid, ret->groups, &ret->n_groups) < 0)
@@ -95,7 +167,7 @@ static void clean_environment(const struct check_subject *subject)
 int subject_become(const struct check_subject *subject, struct err *err)
 {
     if (!subject->switch_user)
-        return 0;
+        return 0; /* also for one of an image, whose uid is somebody else's here */
     if (setgroups((size_t)subject->n_groups, subject->groups) < 0 ||
         setresgid(subject->gid, subject->gid, subject->gid) < 0 ||
         setresuid(subject->uid, subject->uid, subject->uid) < 0)

@@ -6,6 +6,10 @@
     {                                                                                \
         .kind = FIX_SYSCTL, .name = file, .target = key, .value = wanted, .rule = by \
     }
+#define DELEGATE                                                                       \
+    {                                                                                  \
+        .kind = FIX_DELEGATE, .name = "delegate", .value = "cpu cpuset io memory pids" \
+    }
 #define MODULES(file, list)                              \
     {                                                    \
         .kind = FIX_MODULES, .name = file, .value = list \
@@ -20,6 +24,24 @@ const struct fix_recipe fix_recipes[] = {
        .optional = true},
       SYSCTL("user.max_user_namespaces", "28633", FIX_AT_LEAST, "max-userns"),
       {.kind = FIX_APPARMOR, .name = "apparmor"}}},
+    {"namespaces",
+     {SYSCTL("user.max_mnt_namespaces", "28633", FIX_AT_LEAST, "max-mnt"),
+      SYSCTL("user.max_pid_namespaces", "28633", FIX_AT_LEAST, "max-pid"),
+      SYSCTL("user.max_net_namespaces", "28633", FIX_AT_LEAST, "max-net"),
+      SYSCTL("user.max_ipc_namespaces", "28633", FIX_AT_LEAST, "max-ipc"),
+      SYSCTL("user.max_uts_namespaces", "28633", FIX_AT_LEAST, "max-uts"),
+      {.kind = FIX_SYSCTL,
+       .name = "max-cgroup",
+       .target = "user.max_cgroup_namespaces",
+       .value = "28633",
+       .rule = FIX_AT_LEAST,
+       .optional = true},
+      {.kind = FIX_SYSCTL,
+       .name = "max-time",
+       .target = "user.max_time_namespaces",
+       .value = "28633",
+       .rule = FIX_AT_LEAST,
+       .optional = true}}},
     {"runtime-dir", {{.kind = FIX_LINGER, .name = "linger"}}},
     {"bus", {{.kind = FIX_LINGER, .name = "linger"}}},
     {"linger", {{.kind = FIX_LINGER, .name = "linger"}}},
@@ -27,7 +49,14 @@ const struct fix_recipe fix_recipes[] = {
     {"fuse",
      {MODULES("fuse", "fuse"),
       {.kind = FIX_DEVICE, .name = "fuse", .target = "/dev/fuse", .mode = 0666}}},
-    {"cgroup", {{.kind = FIX_DELEGATE, .name = "delegate", .value = "cpu cpuset io memory pids"}}},
+    {"cgroup", {DELEGATE}},
+    {"scope", {DELEGATE}},
+    {"detach",
+     {{.kind = FIX_SYSCTL,
+       .name = "detach",
+       .target = "fs.may_detach_mounts",
+       .value = "1",
+       .optional = true}}},
     {"keys",
      {SYSCTL("kernel.keys.maxkeys", "20000", FIX_AT_LEAST, "keys"),
       SYSCTL("kernel.keys.maxbytes", "400000", FIX_AT_LEAST, "keys-bytes")}},
@@ -38,6 +67,7 @@ const struct fix_recipe fix_recipes[] = {
      {MODULES("tun", "tun"),
       {.kind = FIX_DEVICE, .name = "tun", .target = "/dev/net/tun", .mode = 0666}}},
     {"net.veth", {MODULES("veth", "veth")}},
+    {"net.bridge", {MODULES("bridge", "bridge br_netfilter")}},
     {"net.nat", {MODULES("nat", "nf_tables nft_chain_nat nft_masq")}},
     {"net.tproxy", {MODULES("tproxy", "nft_tproxy nft_socket")}},
     {"net.ping", {SYSCTL("net.ipv4.ping_group_range", "0 2147483647", FIX_EQUAL, "ping")}},

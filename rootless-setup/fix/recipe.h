@@ -30,7 +30,7 @@ struct fix_step {
     bool optional; /**< not every kernel has the sysctl */
 };
 
-#define FIX_STEPS_MAX 3
+#define FIX_STEPS_MAX 7 /* as many as kinds of namespaces have a limit */
 
 struct fix_recipe {
     const char *check;

@@ -231,6 +231,55 @@ START_TEST(missing_module_is_loaded_now_and_at_boot)
 }
 END_TEST
 
+static const struct {
+    struct check_facts facts;
+    enum check_status status;
+    const char *evidence, *remedy;
+} where_cases[] = {
+    {{PLAIN, .systemd = true}, CHECK_OK, "system of its own, with systemd", ""},
+    {{PLAIN, .wsl = true, .systemd = true}, CHECK_OK, "WSL 2 with systemd", ""},
+    {{PLAIN, .wsl = true}, CHECK_HINT, "WSL 2 without systemd", "systemd=true"},
+    {{PLAIN, .wsl = true, .kernel_major = 4, .kernel_minor = 4},
+     CHECK_FAILED,
+     "WSL 1",
+     "--set-version"},
+    {{PLAIN, .container = "lxc"}, CHECK_HINT, "container (lxc)", "security.nesting=true"},
+    {{PLAIN, .container = "docker"}, CHECK_HINT, "container (docker)", "--device /dev/net/tun"},
+    {{PLAIN, .nested = true}, CHECK_HINT, "does not have all ids", ""},
+};
+
+START_TEST(outer_systems_are_told_apart)
+{
+    struct check_context context = {.facts = where_cases[_i].facts};
+    struct check_result result = {0};
+    probe_where(&context, &result);
+    ck_assert_int_eq(result.status, where_cases[_i].status);
+    ck_assert_ptr_nonnull(strstr(result.evidence, where_cases[_i].evidence));
+    assert_says(&result, "", where_cases[_i].remedy);
+}
+END_TEST
+
+START_TEST(every_engine_needs_something_of_its_own)
+{
+    unsigned seen = 0;
+    for (size_t i = 0; i < check_probes_count; i++) {
+        ck_assert_uint_ne(check_probes[i].engines & FOR_ALL, 0);
+        seen |= check_probes[i].engines;
+        for (enum check_engine e = ENGINE_DOCKER; e < ENGINE_COUNT; e++)
+            for (size_t n = 0; n < PROBE_NEEDS_MAX && check_probes[i].needs[n]; n++) {
+                int need = check_probe_index(check_probes[i].needs[n]);
+                /* What is needed is not left out for an engine that the probe concerns. */
+                ck_assert(!check_probe_concerns(&check_probes[i], e) ||
+                          check_probe_concerns(&check_probes[need], e));
+            }
+    }
+    ck_assert_uint_eq(seen, FOR_ALL);
+    for (enum check_engine e = ENGINE_DOCKER; e < ENGINE_COUNT; e++)
+        ck_assert_int_eq(check_engine_find(check_engine_name(e)), e);
+    ck_assert_int_eq(check_engine_find(NULL), ENGINE_ANY);
+}
+END_TEST
+
 START_TEST(os_release_survives_oddities)
 {
     struct distro distro;
@@ -336,7 +385,7 @@ START_TEST(json_has_the_documented_shape)
     json_t *checks = json_object_get(root, "checks");
     ck_assert_uint_eq(json_array_size(checks), 5);
     json_t *failed = json_array_get(checks, 1);
-    ck_assert_str_eq(json_string_value(json_object_get(failed, "id")), "proc");
+    ck_assert_str_eq(json_string_value(json_object_get(failed, "id")), "namespaces");
     ck_assert_str_eq(json_string_value(json_object_get(failed, "status")), "failed");
     ck_assert_str_eq(json_string_value(json_object_get(failed, "errno")), "EPERM");
     json_t *commands = json_object_get(json_object_get(failed, "remedy"), "root");
@@ -351,7 +400,7 @@ START_TEST(text_is_aligned_and_ends_with_a_script)
     const char *text = rendered(false, false);
     ck_assert_ptr_null(strchr(text, '\033'));
     ck_assert_ptr_nonnull(strstr(text, "\nok       user namespace           fine\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\nfailed   proc in a pid namespace  mount: Operation not "
+    ck_assert_ptr_nonnull(strstr(text, "\nfailed   other namespaces         mount: Operation not "
                                        "permitted (EPERM)\n"));
     ck_assert_ptr_nonnull(strstr(text, "sudo sh -eu <<'END_OF_REMEDIES'\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nfix one\nfix two\nEND_OF_REMEDIES\n"));
@@ -392,6 +441,8 @@ int main(void)
     tcase_add_loop_test(cases, overlay_errno_names_its_cause, 0, LENGTH(overlay_cases));
     tcase_add_loop_test(cases, tun_errno_names_its_cause, 0, LENGTH(tun_cases));
     tcase_add_test(cases, missing_module_is_loaded_now_and_at_boot);
+    tcase_add_loop_test(cases, outer_systems_are_told_apart, 0, LENGTH(where_cases));
+    tcase_add_test(cases, every_engine_needs_something_of_its_own);
     tcase_add_test(cases, os_release_survives_oddities);
     tcase_add_loop_test(cases, words_are_quoted_for_the_shell, 0, LENGTH(quote_cases));
     tcase_add_test(cases, long_texts_are_cut_but_never_a_command);

@@ -22,10 +22,14 @@ table() {
         "user.max_user_namespaces = 28633" 'holding "import ctypes; ctypes.CDLL(None).unshare(0x10000000)"; limit max_user_namespaces 1'
     machine=$own_limits breakage "no mount namespaces allowed" userns failed "user.max_mnt_namespaces" "sysctl user" \
         'limit max_mnt_namespaces 0'
-    machine=$own_limits breakage "no pid namespaces allowed" proc failed "user.max_pid_namespaces" "sysctl user" \
-        'limit max_pid_namespaces 0'
-    machine=$own_limits also="net.tun net.nat net.iptables net.rule net.forward" breakage "no network namespaces allowed" \
-        net.veth failed "user.max_net_namespaces" "sysctl user" 'limit max_net_namespaces 0'
+    machine=$own_limits breakage "no pid namespaces allowed" namespaces failed "user.max_pid_namespaces is 0" \
+        "user.max_pid_namespaces = 28633" 'limit max_pid_namespaces 0'
+    machine=$own_limits breakage "no network namespaces allowed" namespaces failed "user.max_net_namespaces is 0" \
+        "user.max_net_namespaces = 28633" 'limit max_net_namespaces 0'
+    machine=$own_limits breakage "no cgroup namespaces allowed" namespaces warning "--cgroupns=private" \
+        "user.max_cgroup_namespaces = 28633" 'limit max_cgroup_namespaces 0'
+    breakage "a container's filter of newer calls" syscalls warning "refused: mount_setattr" "seccomp=unconfined" \
+        'within=("$python" -IS "$SOURCE_ROOT/tests/integration/check/refuse.py" mount_setattr EPERM)'
     breakage "a container's covered /proc" proc failed "parts of /proc are covered" "systempaths=unconfined" \
         'mount -t tmpfs -o ro tmpfs /proc/irq'
 

@@ -27,7 +27,7 @@ table() {
     breakage "no cgroup mount" cgroup failed "no cgroup file system is mounted" "mount -t cgroup2" 'umount -R -l /sys/fs/cgroup'
     breakage "/ that is not shared" propagation hint "not a shared mount" "mount --make-rshared /" 'mount --make-rprivate /'
     untried="kernel.keys is the whole machine's" breakage "no keyrings left" keys failed "share is used up" "kernel.keys.maxkeys = 20000" 'holding "$all_keyrings"'
-    breakage "a container's filter of keyrings" keys hint "a seccomp filter or security module refuses keyrings" "" \
+    also=syscalls breakage "a container's filter of keyrings" keys hint "a seccomp filter or security module refuses keyrings" "" \
         'within=("$python" -IS "$SOURCE_ROOT/tests/integration/check/refuse.py" keyctl EPERM)'
     untried="fs.inotify is the whole machine's" breakage "no inotify instances left" inotify warning "max_user_instances" "fs.inotify.max_user_instances = 1024" \
         'holding "$all_inotify"'
