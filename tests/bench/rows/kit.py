@@ -1,4 +1,4 @@
-"""rootlesskit: start-up and memory; what rows share that a user measures whom root's part makes.
+"""rootlesskit: start-up and memory; rootless-setup check; what rows share that a user measures whom root's part makes.
 
 Peers are Debian's rootlesskit and slirp4netns; PEERS=DIR takes newer binaries from DIR."""
 import ctypes
@@ -16,11 +16,13 @@ import time
 from measure import SYSTEM_PATH, peer_path, rotate
 from rows import memory
 
-NAMES = ("startup", "memory")
+NAMES = ("startup", "memory", "check")
 # The id is not one that a test's user gets: userdel refuses while anybody runs with it.
 USER, UID = "rlbench", 59000
 TUN = "/dev/net/tun"
 CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
+# What all checks together may take; they have no peer.
+CHECK_MS = 200.0
 # Open files of a process: two a connection of the row that opens most. Debian's users may have as many.
 FILES = 524288
 PR_SET_CHILD_SUBREAPER = 36
@@ -145,6 +147,23 @@ class Rows:
         self.add("idle memory, network + port", idle, "MiB", "<= 0.12", self.peer.name, "less", commands)
         self.add(f"memory, {memory.CONNECTIONS} connections, {memory.PORTS} ports", loaded, "MiB", "<= 0.20",
                  self.peer.name, "less", commands)
+
+    def check(self):
+        for engine in ((), ("--engine", "docker"), ("--engine", "podman")):
+            words = [shutil.which("rootless-setup", path=self.ours.path) or sys.exit("bench: no rootless-setup"),
+                     "check", "--quiet", *engine]
+            figures = rotate({"ours": lambda w=words: self.checked(w), "allowed": lambda: CHECK_MS}, self.rounds * 4)
+            self.add(f"rootless-setup check {' '.join(engine) or '(all)'}", figures, "ms", "<= 1", "allowed", "less",
+                     {"ours": " ".join(words), "allowed": "-"})
+
+    def checked(self, words):
+        """Milliseconds; what the checks find is not measured."""
+        start = time.perf_counter()
+        done = subprocess.run(words, env=self.ours.env, stdin=subprocess.DEVNULL, check=False)
+        took = (time.perf_counter() - start) * 1000
+        if done.returncode not in (0, 1):
+            sys.exit(f"bench: ended with {done.returncode}: {' '.join(words)}")
+        return took
 
 
 def heading():
