@@ -1,6 +1,6 @@
 #!/bin/bash
-# A ready host is called ready, and what only seems to be broken is told from what is; breakages.sh and
-# breakages_host.sh break things for real.
+# A ready host is called ready, and what only seems to be broken is told from what is; breakages.sh,
+# breakages_session.sh and breakages_host.sh break things for real.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
