@@ -3,12 +3,12 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/options.h"
+#include "lib/cli/terminal.h"
 #include "rootless-setup/check/report.h"
 #include "rootless-setup/check/run.h"
 #include "rootless-setup/commands.h"
@@ -112,7 +112,7 @@ static int check(const struct session *session, struct err *err)
                      results[rootful].evidence);
     if (sum.failed + sum.skipped == 0)
         return 0;
-    report_findings(&session->context, bad, results, isatty(STDOUT_FILENO) == 1, stdout);
+    report_findings(&session->context, bad, results, terminal_color("auto"), stdout);
     return err_set(err, EAGAIN,
                    "%s cannot run for %s before this is mended (rootless-setup check says more; "
                    "--force installs it all the same)",
