@@ -90,6 +90,12 @@ bool unit_runs(const struct unit *unit)
            str_equal(unit->active, "reloading");
 }
 
+bool unit_ended(const struct unit *unit)
+{
+    return unit->active[0] == '\0' || str_equal(unit->active, "inactive") ||
+           str_equal(unit->active, "failed");
+}
+
 int manager_do(struct deeds *deeds, const char *verb, const char *name, struct err *err)
 {
     const char *const argv[] = {"systemctl", "--user", verb, name, NULL};

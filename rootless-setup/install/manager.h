@@ -37,6 +37,8 @@ bool manager_wait(unsigned seconds);
 int manager_unit(const char *name, struct unit *ret, struct err *err);
 /** True for a unit that runs, or is about to. */
 bool unit_runs(const struct unit *unit);
+/** True for one that has nothing to be stopped: neither a process, nor another start ahead. */
+bool unit_ended(const struct unit *unit);
 
 /** systemctl --user VERB [NAME], as a step. */
 int manager_do(struct deeds *deeds, const char *verb, const char *name, struct err *err);

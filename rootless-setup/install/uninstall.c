@@ -46,7 +46,7 @@ static int end_unit(struct deeds *deeds, const char *name, struct err *err)
 {
     struct unit unit;
     int r = manager_unit(name, &unit, err);
-    if (r == 0 && unit_runs(&unit))
+    if (r == 0 && !unit_ended(&unit))
         r = manager_do(deeds, "stop", name, err);
     if (r == 0 && str_equal(unit.file, "enabled"))
         r = manager_do(deeds, "disable", name, err);

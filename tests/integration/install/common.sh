@@ -39,13 +39,13 @@ use_systemd() {
     mkdir /run/systemd/system
 }
 
-manager_cgroup=/sys/fs/cgroup/rltest-$$
+manager_cgroup=/sys/fs/cgroup/${work##*/}
 manager_program=/lib/systemd/systemd
 can_manage() {
     [ -x $manager_program ] && [ -e /usr/lib/systemd/user/dbus.socket ]
 }
 start_manager() {
-    mountpoint -q "$manager_cgroup" 2>/dev/null || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
     mkdir "$manager_cgroup"
     chown "$uid" "$manager_cgroup" "$manager_cgroup"/cgroup.{procs,subtree_control}
     (
@@ -56,7 +56,9 @@ start_manager() {
     at_end stop_manager
     wait_for 20 systemctl is-system-running || skip_all "no systemd --user here: $(tail -n 1 "$work/manager.log")"
 }
+# What a user's manager leaves running when it ends: Podman's pause process, for one.
 no_cgroup() {
+    [ ! -e "$manager_cgroup" ] || echo 1 >"$manager_cgroup/cgroup.kill"
     find "$manager_cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
     [ ! -e "$manager_cgroup" ]
 }
