@@ -58,11 +58,13 @@ int purge_confirm(const struct purge *purge, struct err *err)
     return str_equal(answer, "yes") ? 0 : err_set(err, ECANCELED, "the images stay");
 }
 
+/* What removes its data itself may run: a service of Podman's goes on for seconds when its unit has
+ * ended, and minds nobody. */
 static int refuse_running(const struct setup *setup, struct err *err)
 {
     pid_t pid = setup->state[0] ? kit_find(setup->state) : 0;
     cleanup_close int sock = setup->socket[0] ? answer_connect(setup->socket, NULL) : -ENOENT;
-    if (sock < 0 && pid == 0)
+    if (setup->engine->reset || (sock < 0 && pid == 0))
         return 0;
     return err_set(err, EBUSY, "%s still runs (%s): end it first", setup->engine->title,
                    sock >= 0 ? setup->socket : setup->state);

@@ -20,6 +20,6 @@ struct purge {
 int purge_find(const struct setup *setup, struct purge *ret, struct err *err);
 /** Asks on the terminal. @return 0; -ECANCELED: no; -ENOTTY: nobody to ask, see the message */
 int purge_confirm(const struct purge *purge, struct err *err);
-/** The engine must have ended. */
+/** The engine must have ended, unless it removes its data itself. */
 int purge_run(struct deeds *deeds, const struct setup *setup, const struct purge *purge,
               struct err *err);
