@@ -54,7 +54,7 @@ struct tally {
 static void add(char *list, size_t size, const char *name)
 {
     size_t used = strlen(list);
-    (void)snprintf(list + used, size - used, "%s%s", used ? ", " : "", name);
+    (void)str_format(list + used, size - used, "%s%s", used ? ", " : "", name);
 }
 
 static bool has_part(const struct check_context *context, const struct part *part, char *ret,
