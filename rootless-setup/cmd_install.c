@@ -15,6 +15,7 @@
 #include "rootless-setup/install/become.h"
 #include "rootless-setup/install/install.h"
 #include "rootless-setup/install/linger.h"
+#include "rootless-setup/subject_option.h"
 #include "rootless-setup/words.h"
 
 struct config {
@@ -23,12 +24,7 @@ struct config {
 };
 
 static const struct cli_option options[] = {
-    {.name = "user",
-     .letter = 'u',
-     .kind = CLI_STRING,
-     .offset = offsetof(struct config, user),
-     .value = "USER",
-     .help = "for whom (root only; default: the caller)"},
+    OPTION_USER(struct config),
     {.name = "dry-run",
      .letter = 'n',
      .kind = CLI_FLAG,
@@ -153,10 +149,8 @@ int cmd_install(int argc, char **argv)
     int r = parse(argc, argv, &session, &err);
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
-    if (r < 0 || subject_find(session.config.user, &session.context.subject, &err) < 0)
+    if (r < 0 || subject_context(session.config.user, &session.context, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
-    facts_read(&session.context.facts);
-    distro_read(&session.context.files, &session.context.distro);
     r = session.config.linger
             ? linger_enable(&session.context, session.config.dry_run, stdout, &err)
             : 0;

@@ -11,6 +11,7 @@
 #include "rootless-setup/commands.h"
 #include "rootless-setup/install/become.h"
 #include "rootless-setup/install/status.h"
+#include "rootless-setup/subject_option.h"
 #include "rootless-setup/words.h"
 
 #define SCHEMA_VERSION 1
@@ -21,12 +22,7 @@ struct config {
 };
 
 static const struct cli_option options[] = {
-    {.name = "user",
-     .letter = 'u',
-     .kind = CLI_STRING,
-     .offset = offsetof(struct config, user),
-     .value = "USER",
-     .help = "whose (root only; default: the caller's)"},
+    OPTION_USER(struct config),
     {.name = "json",
      .kind = CLI_FLAG,
      .offset = offsetof(struct config, json),
@@ -125,10 +121,8 @@ int cmd_status(int argc, char **argv)
     int r = parse(argc, argv, &session, &err);
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
-    if (r < 0 || subject_find(session.config.user, &session.context.subject, &err) < 0)
+    if (r < 0 || subject_context(session.config.user, &session.context, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
-    facts_read(&session.context.facts);
-    distro_read(&session.context.files, &session.context.distro);
     r = become_run(&session.context.subject, status, &session, &err);
     return r < 0 ? cli_fail(&err, CLI_FAILED) : r;
 }

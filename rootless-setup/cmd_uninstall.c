@@ -9,6 +9,7 @@
 #include "rootless-setup/commands.h"
 #include "rootless-setup/install/become.h"
 #include "rootless-setup/install/uninstall.h"
+#include "rootless-setup/subject_option.h"
 #include "rootless-setup/words.h"
 
 struct config {
@@ -17,12 +18,7 @@ struct config {
 };
 
 static const struct cli_option options[] = {
-    {.name = "user",
-     .letter = 'u',
-     .kind = CLI_STRING,
-     .offset = offsetof(struct config, user),
-     .value = "USER",
-     .help = "whose (root only; default: the caller's)"},
+    OPTION_USER(struct config),
     {.name = "dry-run",
      .letter = 'n',
      .kind = CLI_FLAG,
@@ -98,9 +94,8 @@ int cmd_uninstall(int argc, char **argv)
     int r = parse(argc, argv, &session, &err);
     if (r == CLI_PARSED_EXIT)
         return CLI_OK;
-    if (r < 0 || subject_find(session.config.user, &session.context.subject, &err) < 0)
+    if (r < 0 || subject_context(session.config.user, &session.context, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
-    facts_read(&session.context.facts);
     r = become_run(&session.context.subject, uninstall, &session, &err);
     if (fflush(stdout) != 0 && r == 0)
         r = err_sys(&err, errno, "cannot write the report");

@@ -23,10 +23,11 @@
 #define PACKETS_A_TURN 32
 
 struct echo_flow {
+    struct table_item item;
     struct echo *echo;
     struct loop_source source;
     struct recent_link recent;
-    struct echo_flow *next; /* in its bucket, or among the free */
+    struct echo_flow *next; /* in its bucket */
     struct in6_addr child;
     uint16_t id;                  /* the child's; the socket has one of its own */
     struct in6_addr remote, host; /* who was asked last: as the child sees it, and as it is */
@@ -59,8 +60,7 @@ static void release(struct echo *echo, struct echo_flow *flow)
     loop_del(&echo->worker->loop, &flow->source);
     flow->fd = fd_close(flow->fd);
     echo->worker->stats.counters.closed[STATS_ICMP][STATS_OUTBOUND]++;
-    flow->next = echo->free;
-    echo->free = flow;
+    table_give(flow);
 }
 
 /* A reply that waits on the socket would be lost with it. */
@@ -110,17 +110,6 @@ static int open_ping(int family)
     return take_fd(&fd);
 }
 
-static struct echo_flow *alloc(struct echo *echo)
-{
-    if (!echo->free && echo->used == echo->max)
-        (void)make_room(echo);
-    struct echo_flow *flow = echo->free;
-    if (!flow)
-        return &echo->flows[echo->used++];
-    echo->free = flow->next;
-    return flow;
-}
-
 static void on_host(struct loop_source *source, uint32_t events);
 
 static int make(struct echo *echo, const struct ping *ping, struct echo_flow **ret)
@@ -130,22 +119,21 @@ static int make(struct echo *echo, const struct ping *ping, struct echo_flow **r
         fd = open_ping(address_family(&ping->child));
     if (fd < 0)
         return fd;
-    struct echo_flow *flow = alloc(echo);
+    struct echo_flow *flow = table_take(&echo->flows);
+    if (!flow && make_room(echo))
+        flow = table_take(&echo->flows);
     int r = loop_add(&echo->worker->loop, &flow->source, fd, EPOLLIN, on_host);
     if (r < 0) {
         fd_close(fd);
-        flow->next = echo->free;
-        echo->free = flow;
+        table_give(flow);
         return r;
     }
     struct echo_flow **bucket = bucket_of(echo, &ping->child, ping->id);
     flow->echo = echo;
     flow->child = ping->child;
     flow->id = ping->id;
-    flow->hops = flow->tos = 0;
     flow->whole = true;
     flow->fd = fd;
-    flow->bytes[STATS_SENT] = flow->bytes[STATS_RECEIVED] = 0;
     flow->opened_s = stats_now_s();
     echo->worker->stats.counters.opened[STATS_ICMP][STATS_OUTBOUND]++;
     flow->next = *bucket;
@@ -474,13 +462,13 @@ int echo_init(struct echo *echo, struct worker *worker, const struct policy *pol
               const struct icmp_sockets *icmp, uint32_t fds, struct err *err)
 {
     *echo = (struct echo){.worker = worker, .policy = policy, .icmp = *icmp, .timer.fn = on_tick};
-    echo->max = fds < ECHO_FLOWS ? fds + 1 : ECHO_FLOWS;
-    echo->flows = table_reserve(ECHO_FLOWS * sizeof *echo->flows);
-    if (!echo->flows)
-        return err_set(err, ENOMEM, "no memory for pings");
+    int r = table_init(&echo->flows, sizeof(struct echo_flow),
+                       fds < ECHO_FLOWS ? fds + 1 : ECHO_FLOWS, err);
+    if (r < 0)
+        return r;
     echo->seed = hash_seed();
     echo->stats.put = put_flows;
     stats_join(&worker->stats, &echo->stats);
-    int r = watch(echo);
+    r = watch(echo);
     return r < 0 ? err_sys(err, -r, "cannot watch the ICMP sockets") : 0;
 }

@@ -12,6 +12,7 @@
 #include "lib/base/loop.h"
 #include "rootlesskit/gateway/icmp.h"
 #include "rootlesskit/gateway/recent.h"
+#include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct echo_flow;
@@ -31,11 +32,8 @@ struct echo {
     struct loop_source v4, v6;
     struct worker_timer timer;
     struct recent by_use;
-    struct echo_flow *flows; /**< ECHO_FLOWS, touched only when used */
-    struct echo_flow *free;
+    struct table flows;
     struct echo_flow *buckets[ECHO_BUCKETS];
-    uint32_t used; /**< ever used: [0, used) */
-    uint32_t max;
     uint32_t seed;
     struct stats_source stats;
 };

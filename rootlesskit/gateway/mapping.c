@@ -28,7 +28,7 @@ static struct mapping **mapping_bucket(const struct mappings *all, const struct 
 static struct pair **pair_bucket(const struct mappings *all, const struct mapping *mapping,
                                  const struct in6_addr *remote, uint16_t port)
 {
-    uint32_t h = hash_mix(all->seed, (uint32_t)(mapping - all->mappings));
+    uint32_t h = hash_mix(all->seed, table_index(mapping));
     return &all->pair_buckets[hash_address(h, remote, port) % PAIR_BUCKETS];
 }
 
@@ -42,13 +42,16 @@ int mappings_init(struct mappings *all, struct loop *loop, struct stock *stock, 
 {
     all->loop = loop;
     all->stock = stock;
-    all->max_mappings = at_most(MAPPINGS_MAX, fds / 3 + 1);
-    all->max_pairs = at_most(PAIRS_MAX, fds - fds / 3 + 1);
-    all->mappings = table_reserve(MAPPINGS_MAX * sizeof *all->mappings);
-    all->pairs = table_reserve(PAIRS_MAX * sizeof *all->pairs);
+    int r =
+        table_init(&all->mappings, sizeof(struct mapping), at_most(MAPPINGS_MAX, fds / 3 + 1), err);
+    if (r == 0)
+        r = table_init(&all->pairs, sizeof(struct pair), at_most(PAIRS_MAX, fds - fds / 3 + 1),
+                       err);
+    if (r < 0)
+        return r;
     all->mapping_buckets = table_reserve(MAPPING_BUCKETS * sizeof(struct mapping *));
     all->pair_buckets = table_reserve(PAIR_BUCKETS * sizeof(struct pair *));
-    if (!all->mappings || !all->pairs || !all->mapping_buckets || !all->pair_buckets)
+    if (!all->mapping_buckets || !all->pair_buckets)
         return err_set(err, ENOMEM, "no memory for datagrams");
     all->seed = hash_seed();
     return 0;
@@ -121,17 +124,6 @@ static bool make_room(struct mappings *all, int64_t now_ms)
     return oldest != NULL;
 }
 
-static struct mapping *alloc_mapping(struct mappings *all, int64_t now_ms)
-{
-    if (!all->free_mappings && all->used_mappings == all->max_mappings)
-        (void)make_room(all, now_ms);
-    struct mapping *mapping = all->free_mappings;
-    if (!mapping)
-        return &all->mappings[all->used_mappings++];
-    all->free_mappings = mapping->next;
-    return mapping;
-}
-
 int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t port, int64_t now_ms,
                  struct mapping **ret)
 {
@@ -140,12 +132,13 @@ int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t po
         fd = open_host(address_family(child));
     if (fd < 0)
         return fd;
-    struct mapping *mapping = alloc_mapping(all, now_ms);
+    struct mapping *mapping = table_take(&all->mappings);
+    if (!mapping && make_room(all, now_ms))
+        mapping = table_take(&all->mappings);
     int r = loop_add(all->loop, &mapping->source, fd, EPOLLIN, all->on_host);
     if (r < 0) {
         fd_close(fd);
-        mapping->next = all->free_mappings;
-        all->free_mappings = mapping;
+        table_give(mapping);
         return r;
     }
     struct mapping **bucket = mapping_bucket(all, child, port);
@@ -155,7 +148,6 @@ int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t po
     mapping->fd = fd;
     mapping->whole = true;
     mapping->opened_s = stats_now_s();
-    mapping->pairs = NULL;
     all->stats->counters.mappings++;
     mapping->next = *bucket;
     *bucket = mapping;
@@ -178,8 +170,7 @@ void mapping_release(struct mappings *all, struct mapping *mapping)
     loop_del(all->loop, &mapping->source);
     mapping->fd = fd_close(mapping->fd);
     all->stats->counters.mappings--;
-    mapping->next = all->free_mappings;
-    all->free_mappings = mapping;
+    table_give(mapping);
 }
 
 /* --- pairs */
@@ -231,17 +222,6 @@ static bool make_room_for_pair(struct mappings *all, int64_t now_ms)
     return least != NULL;
 }
 
-static struct pair *alloc_pair(struct mappings *all, int64_t now_ms)
-{
-    if (!all->free_pairs && all->used_pairs == all->max_pairs)
-        (void)make_room_for_pair(all, now_ms);
-    struct pair *pair = all->free_pairs;
-    if (!pair)
-        return &all->pairs[all->used_pairs++];
-    all->free_pairs = pair->next;
-    return pair;
-}
-
 static union burst_address burst_address_of(const struct in6_addr *address, uint16_t port)
 {
     struct sockaddr_storage socket = address_to_socket(address, port);
@@ -273,14 +253,17 @@ int pair_make(struct mappings *all, struct mapping *mapping, const struct in6_ad
         fd = open_child(all, mapping, remote, port);
     if (fd < 0)
         return fd;
-    struct pair *pair = alloc_pair(all, now_ms);
-    *pair = (struct pair){.remote = *remote, .port = port, .fd = fd};
+    struct pair *pair = table_take(&all->pairs);
+    if (!pair && make_room_for_pair(all, now_ms))
+        pair = table_take(&all->pairs);
+    pair->remote = *remote;
+    pair->port = port;
+    pair->fd = fd;
     pair->host = burst_address_of(host, port);
     int r = loop_add(all->loop, &pair->source, fd, EPOLLIN, all->on_child);
     if (r < 0) {
         fd_close(fd);
-        pair->next = all->free_pairs;
-        all->free_pairs = pair;
+        table_give(pair);
         return r;
     }
     pair->opened_s = stats_now_s();
@@ -311,8 +294,7 @@ void pair_release(struct mappings *all, struct pair *pair)
     loop_del(all->loop, &pair->source);
     pair->fd = fd_close(pair->fd);
     all->stats->counters.closed[STATS_UDP][STATS_OUTBOUND]++;
-    pair->next = all->free_pairs;
-    all->free_pairs = pair;
+    table_give(pair);
 }
 
 /* --- what there is */

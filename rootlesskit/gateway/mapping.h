@@ -18,6 +18,7 @@
 #include "rootlesskit/gateway/burst.h"
 #include "rootlesskit/gateway/recent.h"
 #include "rootlesskit/gateway/stats.h"
+#include "rootlesskit/gateway/table.h"
 
 struct err;
 struct stock;
@@ -34,10 +35,11 @@ struct stock;
 struct mappings;
 
 struct mapping {
+    struct table_item item;
     struct mappings *all;
     struct loop_source source; /**< the host's socket; source.fd */
     struct recent_link recent;
-    struct mapping *next; /**< in its bucket, or among the free */
+    struct mapping *next; /**< in its bucket */
     struct pair *pairs;
     struct in6_addr child;
     uint16_t port; /**< the child's, host byte order */
@@ -47,9 +49,10 @@ struct mapping {
 };
 
 struct pair {
+    struct table_item item;
     struct loop_source source; /**< G's socket */
     struct recent_link recent;
-    struct pair *next;                     /**< in its bucket, or among the free */
+    struct pair *next;                     /**< in its bucket */
     struct pair *sibling, **sibling_place; /**< of the same mapping; what points here */
     struct mapping *mapping;
     struct in6_addr remote;   /**< as the child sees it */
@@ -68,10 +71,9 @@ struct mappings {
     struct stock *stock;
     struct stats *stats;         /**< of the worker */
     loop_fn *on_host, *on_child; /**< something to do on a mapping's, a pair's socket */
-    struct mapping *mappings, **mapping_buckets, *free_mappings;
-    struct pair *pairs, **pair_buckets, *free_pairs;
-    uint32_t max_mappings, max_pairs;
-    uint32_t used_mappings, used_pairs; /**< ever used: [0, used) */
+    struct table mappings, pairs;
+    struct mapping **mapping_buckets;
+    struct pair **pair_buckets;
     struct recent by_use;               /**< of mappings */
     struct recent unanswered, answered; /**< of pairs */
     uint32_t seed;                      /**< of the hashes: strangers choose the keys */

@@ -62,10 +62,16 @@ void table_bury(struct loop *loop, void *item)
     loop_bury(loop, &given->grave);
 }
 
+uint32_t table_index(const void *item)
+{
+    const struct table *table = ((const struct table_item *)item)->table;
+    const unsigned char *place = item;
+    return (uint32_t)((size_t)(place - table->items) / table->size);
+}
+
 void *table_next(const struct table *table, const void *item)
 {
-    const unsigned char *place = item;
-    uint32_t i = place ? (uint32_t)((size_t)(place - table->items) / table->size) + 1 : 0;
+    uint32_t i = item ? table_index(item) + 1 : 0;
     while (i < table->ever && !at(table, i)->used)
         i++;
     return i < table->ever ? at(table, i) : NULL;

@@ -43,6 +43,8 @@ void *table_take(struct table *table);
 void table_give(void *item);
 /** The same after @p loop's batch: no event of an old use meets the next one. */
 void table_bury(struct loop *loop, void *item);
+/** Its place, which it keeps: a number below the table's max. */
+uint32_t table_index(const void *item);
 /** Walks the used items, which may come back meanwhile. @param item  the last one, or NULL
  *  @return the next, or NULL */
 void *table_next(const struct table *table, const void *item);

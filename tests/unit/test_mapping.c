@@ -58,8 +58,8 @@ static void set_up(void)
     fill();
     all = (struct mappings){.stats = &stats, .on_host = nothing, .on_child = nothing};
     ck_assert_int_eq(mappings_init(&all, &loop, &stock, FDS, NULL), 0);
-    ck_assert_uint_eq(all.max_mappings, MAPPINGS);
-    ck_assert_uint_eq(all.max_pairs, PAIRS);
+    ck_assert_uint_eq(all.mappings.max, MAPPINGS);
+    ck_assert_uint_eq(all.pairs.max, PAIRS);
 }
 
 static struct mapping *make(uint16_t port, int64_t now_ms)
@@ -174,7 +174,7 @@ START_TEST(who_has_something_to_read_does_not_make_room)
     make(2000, 10);
     ck_assert_ptr_nonnull(find(1001));
     ck_assert_ptr_null(find(1002));
-    for (uint16_t i = 0; all.used_pairs < PAIRS || all.free_pairs; i++)
+    for (uint16_t i = 0; all.pairs.ever < PAIRS || all.pairs.free; i++)
         add(find(2000), (uint16_t)(7001 + i), 11);
     say(1003, 6001);
     add(find(2000), 8000, 12);
