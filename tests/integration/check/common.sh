@@ -30,7 +30,7 @@ python=$(python3 -c 'import sys; print(sys.executable)')
 within=() session=()
 as_alice() { # COMMAND...: as a login of hers would run it
     "${within[@]}" env -i PATH="$path" HOME="$work/home-alice" ${runtime:+XDG_RUNTIME_DIR="$runtime"} \
-        "$setpriv" --reuid $alice --regid $alice --clear-groups "${session[@]}" "$@"
+        "$setpriv" --reuid "$alice" --regid "$alice" --clear-groups "${session[@]}" "$@"
 }
 
 check() { # ARGS...: as alice, JSON to $out, exit status in $rc

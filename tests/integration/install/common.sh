@@ -42,7 +42,7 @@ use_systemd() {
 manager_cgroup=/sys/fs/cgroup/${work##*/}
 manager_program=/lib/systemd/systemd
 can_manage() {
-    [ -x $manager_program ] && [ -e /usr/lib/systemd/user/dbus.socket ]
+    [ -x "$manager_program" ] && [ -e /usr/lib/systemd/user/dbus.socket ]
 }
 start_manager() {
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
