@@ -11,15 +11,6 @@
 
 /* ---- reading ---- */
 
-static bool take_word(struct cursor *c, const char *word)
-{
-    size_t len = strlen(word);
-    if ((size_t)(c->end - c->p) < len || memcmp(c->p, word, len) != 0)
-        return false;
-    c->p += len;
-    return true;
-}
-
 static bool take_number(struct cursor *c, uint64_t max, uint64_t *ret)
 {
     return cursor_char(c, ' ') && cursor_u64(c, 10, max, ret);
@@ -63,21 +54,21 @@ static bool take_line(struct cursor c, struct state *state)
 {
     uint64_t serial = 0;
     bool good = false;
-    if (take_word(&c, "boot")) {
+    if (cursor_word(&c, "boot")) {
         good = state->boot[0] == '\0' && take_boot(&c, state);
-    } else if (take_word(&c, "serial")) {
+    } else if (cursor_word(&c, "serial")) {
         good = state->serial == 0 && take_number(&c, INT32_MAX, &serial);
         state->serial = (uint32_t)serial;
-    } else if (take_word(&c, "runtime-dir")) {
+    } else if (cursor_word(&c, "runtime-dir")) {
         good = !state->has_dir && take_number(&c, UINT64_MAX, &state->dir_dev) &&
                take_number(&c, UINT64_MAX, &state->dir_ino);
         state->has_dir = true;
-    } else if (take_word(&c, "cgroup")) {
+    } else if (cursor_word(&c, "cgroup")) {
         good = !state->has_cgroup;
         state->has_cgroup = true;
-    } else if (take_word(&c, "engine")) {
+    } else if (cursor_word(&c, "engine")) {
         good = state->engine.pid == 0 && take_process(&c, &state->engine);
-    } else if (take_word(&c, "session")) {
+    } else if (cursor_word(&c, "session")) {
         good = take_session(&c, state);
     }
     return good && cursor_done(&c);
@@ -88,7 +79,7 @@ int state_parse(const char *text, size_t len, struct state *ret)
     struct cursor all = {.p = text, .end = text + len}, line;
     static struct state state; /* too large for a stack that is the host's */
     memset(&state, 0, sizeof state);
-    if (!cursor_line(&all, &line) || !take_word(&line, FORMAT) || !cursor_done(&line))
+    if (!cursor_line(&all, &line) || !cursor_word(&line, FORMAT) || !cursor_done(&line))
         return -EINVAL;
     while (cursor_line(&all, &line))
         if (!take_line(line, &state))

@@ -102,15 +102,6 @@ int subid_change_render(const struct subid_change *change, char **ret, size_t *r
 
 /* ---- reading ---- */
 
-static bool take_word(struct cursor *c, const char *word)
-{
-    size_t len = strlen(word);
-    if ((size_t)(c->end - c->p) < len || memcmp(c->p, word, len) != 0)
-        return false;
-    c->p += len;
-    return true;
-}
-
 static bool take_u32(struct cursor *c, uint32_t *ret)
 {
     uint64_t value = 0;
@@ -144,11 +135,11 @@ static bool take_head(struct cursor *c, struct subid_change *change)
     uint32_t uid = 0, sudo_uid = UINT32_MAX;
     const char *command = NULL;
     size_t len = 0;
-    if (!take_word(c, FORMAT "number ") || !take_u32(c, &change->number) ||
-        !take_word(c, "\ntime ") || !cursor_u64(c, 10, INT64_MAX, &time) ||
-        !take_word(c, "\nby ") || !take_u32(c, &uid) || !cursor_char(c, ' ') ||
-        (!cursor_char(c, '-') && !take_u32(c, &sudo_uid)) || !take_word(c, "\nundoes ") ||
-        !take_u32(c, &change->undoes) || !take_word(c, "\ncommand ") ||
+    if (!cursor_word(c, FORMAT "number ") || !take_u32(c, &change->number) ||
+        !cursor_word(c, "\ntime ") || !cursor_u64(c, 10, INT64_MAX, &time) ||
+        !cursor_word(c, "\nby ") || !take_u32(c, &uid) || !cursor_char(c, ' ') ||
+        (!cursor_char(c, '-') && !take_u32(c, &sudo_uid)) || !cursor_word(c, "\nundoes ") ||
+        !take_u32(c, &change->undoes) || !cursor_word(c, "\ncommand ") ||
         !take_rest(c, &command, &len) || len >= sizeof change->command)
         return false;
     memcpy(change->command, command, len);
@@ -167,7 +158,7 @@ static bool is_sign(char c)
 static int take_file(struct cursor *c, enum subid_kind kind, struct subid_change_file *file,
                      struct err *err)
 {
-    if (!take_word(c, subid_name(kind)))
+    if (!cursor_word(c, subid_name(kind)))
         return 0;
     if (!take_content(c, &file->before) || !take_content(c, &file->after) || !cursor_char(c, '\n'))
         return -EINVAL;
@@ -194,7 +185,7 @@ int subid_change_parse(struct subid_change *change, char *take_text, size_t len,
     int r = take_head(&c, change) ? 0 : -EINVAL;
     for (int kind = SUBID_UID; kind <= SUBID_GID && r >= 0; kind++)
         r = take_file(&c, (enum subid_kind)kind, &change->file[kind], err);
-    if (r >= 0 && (!take_word(&c, "end\n") || !cursor_done(&c)))
+    if (r >= 0 && (!cursor_word(&c, "end\n") || !cursor_done(&c)))
         r = -EINVAL;
     if (r >= 0)
         return 0;

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 
 #include "lib/base/fd.h"
+#include "lib/base/local.h"
 #include "lib/base/str.h"
 
 #define ANSWER_SECONDS 2
@@ -237,15 +236,9 @@ static int authenticate(int sock, uid_t uid)
 
 int dbus_login(const char *path, uid_t uid, struct dbus *ret)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = ANSWER_SECONDS};
-    if (str_copy(address.sun_path, sizeof address.sun_path, path) < 0)
-        return -ENAMETOOLONG;
-    cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-        setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-        connect(sock, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
+    cleanup_close int sock = local_connect(path, ANSWER_SECONDS, NULL);
+    if (sock < 0)
+        return sock;
     int r = authenticate(sock, uid);
     if (r == 0)
         *ret = (struct dbus){.sock = take_fd(&sock)};

@@ -4,31 +4,22 @@
 #include <jansson.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "lib/base/local.h"
 #include "lib/base/str.h"
 
 #define ANSWER_MAX (256 << 10)
 
 int answer_connect(const char *path, pid_t *ret_pid)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
-    struct ucred peer = {0};
-    socklen_t len = sizeof peer;
-    if (str_copy(address.sun_path, sizeof address.sun_path, path) < 0)
-        return -ENAMETOOLONG;
-    cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-        setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-        connect(sock, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
-    if (ret_pid)
-        *ret_pid = getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? peer.pid : 0;
-    return take_fd(&sock);
+    struct ucred peer;
+    int sock = local_connect(path, ANSWER_SECONDS, &peer);
+    if (sock >= 0 && ret_pid)
+        *ret_pid = peer.pid;
+    return sock;
 }
 
 /* The body of a plain answer with status 200, or NULL. */

@@ -1,11 +1,9 @@
 #include "rootless-setup/install/kit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,26 +12,10 @@
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
 #include "lib/base/str.h"
+#include "rootless-setup/engine/instance.h"
 
 /* Docker gives its containers ten seconds, and itself some. */
 #define END_SECONDS 60
-
-/* A parent holds the lock as long as it lives, so the numbers beside a held one are of today. */
-static bool held(int dir_fd)
-{
-    cleanup_close int fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-}
-
-static pid_t read_child(int dir_fd)
-{
-    char text[32];
-    uint64_t pid = 0;
-    if (file_read_into(dir_fd, "child_pid", text, sizeof text, NULL) < 0)
-        return 0;
-    struct cursor c = cursor_of(text);
-    return cursor_u64(&c, 10, INT32_MAX, &pid) ? (pid_t)pid : 0;
-}
 
 static pid_t parent_of(pid_t pid)
 {
@@ -51,11 +33,10 @@ static pid_t parent_of(pid_t pid)
 
 pid_t kit_find(const char *state)
 {
-    cleanup_close int dir_fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0 || !held(dir_fd))
+    struct instance instance;
+    if (instance_look(state, &instance, NULL) < 0 || instance.child == 0)
         return 0;
-    pid_t child = read_child(dir_fd);
-    pid_t parent = child > 0 ? parent_of(child) : 0;
+    pid_t parent = parent_of(instance.child);
     return parent > 1 ? parent : 0;
 }
 

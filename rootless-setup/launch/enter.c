@@ -14,7 +14,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
-#include "rootless-setup/launch/instance.h"
+#include "rootless-setup/engine/instance.h"
 
 static const struct {
     const char *name;

@@ -2,17 +2,16 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/base/activation.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/local.h"
 #include "lib/base/str.h"
 #include "rootless-setup/check/probe.h"
-#include "rootless-setup/launch/instance.h"
+#include "rootless-setup/engine/instance.h"
 #include "rootless-setup/launch/programs.h"
 
 static int check_home(const char *home, struct err *err)
@@ -74,10 +73,8 @@ int preflight_programs(const struct engine *engine, const char *daemon, struct e
 
 static bool answers(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return sock >= 0 && str_copy(address.sun_path, sizeof address.sun_path, path) == 0 &&
-           connect(sock, (const struct sockaddr *)&address, sizeof address) == 0;
+    cleanup_close int sock = local_connect(path, 0, NULL);
+    return sock >= 0;
 }
 
 /* Podman takes over the socket of a service that still answers there. One that we were passed

@@ -1,4 +1,4 @@
-#include "rootless-setup/launch/instance.h"
+#include "rootless-setup/engine/instance.h"
 
 #include <errno.h>
 #include <fcntl.h>
