@@ -1,6 +1,7 @@
 #include "rootless-setup/install/kit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
