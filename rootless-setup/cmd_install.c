@@ -93,17 +93,16 @@ static int parse(int argc, char **argv, struct session *session, struct err *err
 static int check(const struct session *session, struct err *err)
 {
     const struct check_result *results = NULL;
-    bool all[PROBES_MAX], bad[PROBES_MAX] = {false};
-    for (size_t i = 0; i < PROBES_MAX; i++)
-        all[i] = i < check_probes_count;
-    int r = check_run(&session->context, all, &results, err);
+    bool wanted[PROBES_MAX], bad[PROBES_MAX] = {false};
+    check_select(session->context.engine, wanted);
+    int r = check_run(&session->context, wanted, &results, err);
     if (r < 0)
         return r;
-    struct check_summary sum = report_summary(all, results);
+    struct check_summary sum = report_summary(wanted, results);
     for (size_t i = 0; i < check_probes_count; i++)
-        bad[i] = results[i].status >= CHECK_FAILED;
+        bad[i] = wanted[i] && results[i].status >= CHECK_FAILED;
     int rootful = check_probe_index("rootful");
-    if (rootful >= 0 && results[rootful].status == CHECK_HINT)
+    if (rootful >= 0 && wanted[rootful] && results[rootful].status == CHECK_HINT)
         (void)printf("Root's Docker runs here too (%s); it is left alone.\n",
                      results[rootful].evidence);
     if (sum.failed + sum.skipped == 0)
@@ -151,6 +150,7 @@ int cmd_install(int argc, char **argv)
         return CLI_OK;
     if (r < 0 || subject_context(session.config.user, &session.context, &err) < 0)
         return cli_fail(&err, CLI_USAGE);
+    session.context.engine = check_engine_find(session.engine->name);
     r = session.config.linger
             ? linger_enable(&session.context, session.config.dry_run, stdout, &err)
             : 0;

@@ -25,6 +25,13 @@ void check_add_needs(bool wanted[PROBES_MAX])
             wanted[check_probe_index(check_probes[i].needs[n])] = true;
 }
 
+void check_select(enum check_engine engine, bool ret_wanted[PROBES_MAX])
+{
+    for (size_t i = 0; i < PROBES_MAX; i++)
+        ret_wanted[i] = i < check_probes_count && check_probe_concerns(&check_probes[i], engine);
+    check_add_needs(ret_wanted);
+}
+
 /* A probe's process while it runs. */
 struct job {
     pid_t pid; /* 0: not running */

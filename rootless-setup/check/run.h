@@ -13,6 +13,8 @@ struct err;
 /** How long one probe may take before it counts as failed. */
 #define CHECK_TIMEOUT_MS 5000
 
+/** What an engine needs, of this system; all for ENGINE_ANY. */
+void check_select(enum check_engine engine, bool ret_wanted[PROBES_MAX]);
 /** Adds to @p wanted what those wanted need. */
 void check_add_needs(bool wanted[PROBES_MAX]);
 /**

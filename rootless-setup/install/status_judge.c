@@ -140,16 +140,17 @@ static void judge_host(const struct setup *setup, struct status *status)
 {
     const struct check_result *results = NULL;
     struct check_context context = *setup->context;
-    bool all[PROBES_MAX];
+    bool wanted[PROBES_MAX];
     if (status->running || status->by == STATUS_NOTHING)
         return;
     context.subject.switch_user = false; /* we are the user by now */
-    for (size_t i = 0; i < PROBES_MAX; i++)
-        all[i] = i < check_probes_count;
-    if (check_run(&context, all, &results, NULL) < 0)
+    context.engine = check_engine_find(setup->engine->name);
+    check_select(context.engine, wanted);
+    if (check_run(&context, wanted, &results, NULL) < 0)
         return;
     for (size_t i = 0; i < check_probes_count; i++)
-        if (results[i].status == CHECK_FAILED || results[i].status == CHECK_UNFINISHED)
+        if (wanted[i] &&
+            (results[i].status == CHECK_FAILED || results[i].status == CHECK_UNFINISHED))
             remedy(add(status, WRONG, check_probes[i].id, "%s: %s", check_probes[i].title,
                        results[i].evidence),
                    "rootless-setup check %s", check_probes[i].id);

@@ -115,7 +115,7 @@ is "... and uninstalls" "$rc:$(ls -A "$home/.local/share")" "0:"
 mkdir "$work/roots"
 rm -rf "$home/.local"
 ln -s "$work/roots" "$home/.local"
-run rootless-setup install docker --user "$user" --no-context
+run rootless-setup install docker --user "$user" --no-context --force
 like "a link of the user's does not lead root" "$rc:$err" "^1:.*Permission denied"
 is "... anywhere" "$(ls -A "$work/roots")" ""
 rm "$home/.local"

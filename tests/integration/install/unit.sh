@@ -204,7 +204,7 @@ rm -r "$home/.config/systemd"
 
 # Other engines.
 run setup install buildkit
-like "an engine that is not there" "$rc:$err" "^1:.*buildkitd is not in.*install the package"
+like "an engine that is not there" "$rc:$out" "^1:failed .*buildkitd"
 if command -v podman >/dev/null && [ -e /usr/lib/systemd/user/podman.socket ]; then
     run setup install podman
     like "Podman's own socket unit is switched on" "$rc:$out" "^0:.*/usr/lib/systemd/user/podman.socket.*start podman.socket.*enable podman.socket"
