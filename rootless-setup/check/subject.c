@@ -101,12 +101,12 @@ int subject_find_in(const struct check_files *files, const char *name, struct ch
     while ((entry = fgetpwent(file)))
         if (str_equal(entry->pw_name, name) || (is_uid && entry->pw_uid == uid))
             break;
-    int r = 0;
-    if (!entry)
+    int r;
+    if (!entry) {
         r = err_set(err, ENOENT, "no user \"%s\" in %s/etc/passwd", name, files->root);
-    else if (entry->pw_uid == 0)
+    } else if (entry->pw_uid == 0) {
         r = err_set(err, EINVAL, "user %s is root: rootless engines need an ordinary user", name);
-    if (r == 0) {
+    } else {
         *ret = (struct check_subject){
             .uid = entry->pw_uid, .gid = entry->pw_gid, .runtime_guessed = true, .in_image = true};
         r = copy_account(entry, NULL, ret, err);

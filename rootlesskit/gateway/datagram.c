@@ -228,9 +228,10 @@ static struct datagram_flow *make(struct datagram_port *port, const struct key *
     struct datagram_flow *flow = table_take(&all->flows);
     if (!flow && make_room(all))
         flow = table_take(&all->flows);
-    if (loop_add(&all->worker->loop, &flow->source, fd, EPOLLIN, on_answers) < 0) {
+    if (!flow || loop_add(&all->worker->loop, &flow->source, fd, EPOLLIN, on_answers) < 0) {
         fd_close(fd);
-        table_give(flow);
+        if (flow)
+            table_give(flow);
         return NULL;
     }
     struct datagram_flow **bucket = &all->buckets[bucket_of(all, key)];

@@ -23,13 +23,14 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
     struct drain *drain = NULL, *all[DRAINS_MAX];
     uint32_t ids[DRAINS_MAX];
     bool found[DRAINS_MAX] = {false};
-    struct relay_census census = {.owners = ids, .found = found};
-    while ((drain = table_next(&drains->table, drain))) {
-        ids[census.n] = drain->id;
-        all[census.n++] = drain;
+    uint32_t n = 0;
+    while (n < DRAINS_MAX && (drain = table_next(&drains->table, drain))) {
+        ids[n] = drain->id;
+        all[n++] = drain;
     }
+    struct relay_census census = {.owners = ids, .found = found, .n = n};
     drains->connections.census(drains->connections.arg, &census);
-    for (uint32_t i = 0; i < census.n; i++)
+    for (uint32_t i = 0; i < n; i++)
         if (!found[i] || now_ms >= all[i]->deadline_ms)
             end(drains, all[i]);
     if (!table_next(&drains->table, NULL))

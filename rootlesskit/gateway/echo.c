@@ -122,10 +122,11 @@ static int make(struct echo *echo, const struct ping *ping, struct echo_flow **r
     struct echo_flow *flow = table_take(&echo->flows);
     if (!flow && make_room(echo))
         flow = table_take(&echo->flows);
-    int r = loop_add(&echo->worker->loop, &flow->source, fd, EPOLLIN, on_host);
+    int r = flow ? loop_add(&echo->worker->loop, &flow->source, fd, EPOLLIN, on_host) : -ENOBUFS;
     if (r < 0) {
         fd_close(fd);
-        table_give(flow);
+        if (flow)
+            table_give(flow);
         return r;
     }
     struct echo_flow **bucket = bucket_of(echo, &ping->child, ping->id);

@@ -135,10 +135,11 @@ int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t po
     struct mapping *mapping = table_take(&all->mappings);
     if (!mapping && make_room(all, now_ms))
         mapping = table_take(&all->mappings);
-    int r = loop_add(all->loop, &mapping->source, fd, EPOLLIN, all->on_host);
+    int r = mapping ? loop_add(all->loop, &mapping->source, fd, EPOLLIN, all->on_host) : -ENOBUFS;
     if (r < 0) {
         fd_close(fd);
-        table_give(mapping);
+        if (mapping)
+            table_give(mapping);
         return r;
     }
     struct mapping **bucket = mapping_bucket(all, child, port);
@@ -256,16 +257,17 @@ int pair_make(struct mappings *all, struct mapping *mapping, const struct in6_ad
     struct pair *pair = table_take(&all->pairs);
     if (!pair && make_room_for_pair(all, now_ms))
         pair = table_take(&all->pairs);
+    int r = pair ? loop_add(all->loop, &pair->source, fd, EPOLLIN, all->on_child) : -ENOBUFS;
+    if (r < 0) {
+        fd_close(fd);
+        if (pair)
+            table_give(pair);
+        return r;
+    }
     pair->remote = *remote;
     pair->port = port;
     pair->fd = fd;
     pair->host = burst_address_of(host, port);
-    int r = loop_add(all->loop, &pair->source, fd, EPOLLIN, all->on_child);
-    if (r < 0) {
-        fd_close(fd);
-        table_give(pair);
-        return r;
-    }
     pair->opened_s = stats_now_s();
     all->stats->counters.opened[STATS_UDP][STATS_OUTBOUND]++;
     add_pair(all, mapping, pair, now_ms);

@@ -80,7 +80,8 @@ int load_pingpong(char **argv, struct err *err)
     if (n == 0)
         return err_set(err, ETIME, "no message was exchanged");
     qsort(took, n, sizeof(*took), by_size);
-    printf("{\"done\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", n, (double)took[n / 2] / 1e3,
-           (double)took[n - 1 - n / 100] / 1e3);
+    uint64_t half = took[n / 2], most = took[n - 1 - n / 100];
+    printf("{\"done\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", n, (double)half / 1e3,
+           (double)most / 1e3);
     return 0;
 }
