@@ -112,8 +112,13 @@ for p in $(pgrep -P "$kit"); do
 done
 is "client and data plane have no capability and no files" "$count" 2
 nsenter -t "$(cat "$state/child_pid")" -n python3 "$work/tcp.py" hello 0.0.0.0 81 &
+servers=($!)
 nsenter -t "$(cat "$state/child_pid")" -n python3 "$work/udp.py" echo 0.0.0.0 82 &
+servers+=($!)
 check_ports lxc-user-nic builtin 10.99.0.77
+# They hold the network namespace, and so its interface.
+kill "${servers[@]}"
+wait "${servers[@]}" 2>/dev/null || true
 kill -KILL "$kit"
 wait "$kit" 2>/dev/null || true
 ok "SIGKILL of the parent leaves no process" wait_for 2 family_gone
