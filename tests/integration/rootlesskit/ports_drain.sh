@@ -116,7 +116,7 @@ is "and the limit holds" "$(tail -n 1 "$work/server")" reset
 mapfile -t specs < <(for i in $(seq 65); do echo "127.0.0.1:$((21000 + i)):3001/tcp"; done)
 mapfile -t ids < <(ctl add-ports "${specs[@]}")
 for i in $(seq 65); do
-    timeout 60 python3 "$work/tcp.py" hold 127.0.0.1 $((21000 + i)) >"$work/hold.$i" &
+    timeout 180 python3 "$work/tcp.py" hold 127.0.0.1 $((21000 + i)) >"$work/hold.$i" &
 done
 all_held() { [ "$(cat "$work"/hold.* | grep -c connected)" = 65 ]; }
 wait_for 20 all_held || true
@@ -129,7 +129,7 @@ like "one more is refused" "$(http "v1/ports/${ids[64]}?drain=5" -X DELETE)" 'to
 ok "and is still there" none_but_one
 ctl remove-ports "${ids[64]}" >/dev/null
 jobs_done() { [ "$(cat "$work"/hold.* | grep -c reset)" = 65 ]; }
-ok "all come to their end" wait_for 60 jobs_done
+ok "all come to their end" wait_for 120 jobs_done
 is "the next may drain" "$(ctl remove-ports --drain=5 "$(ctl add-ports 127.0.0.1:0:3001/tcp)" | wc -l)" 1
 
 # The end of rootlesskit does not wait.
