@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -70,6 +71,15 @@ static void answer(struct gateway *gateway, uint32_t op, uint32_t id, int code, 
                      text);
     if (msg_send(gateway->config->control_fd, &reply, sizeof reply, NULL, 0) < 0)
         loop_stop(&gateway->worker.loop);
+}
+
+/* Before there are threads: glibc looks at /proc when it gives back memory of a thread's own heap,
+ * which the filter (confine.h) does not let it. Only orders of the parent allocate. */
+static void share_heap(void)
+{
+#ifdef M_ARENA_MAX
+    (void)mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 static int join(const struct gateway_config *config, uint32_t *ret_fds_max, struct err *err)
@@ -302,6 +312,7 @@ static int watch(struct gateway *gateway, struct err *err)
 static int set_up(struct gateway *gateway, struct err *err)
 {
     const struct gateway_config *config = gateway->config;
+    share_heap();
     int r = join(config, &gateway->fds_max, err);
     if (r >= 0)
         r = movers_start(&gateway->movers, movers_wanted(), err);

@@ -61,6 +61,10 @@ at_most "idle ones cost no processor time" "$(($(ticks) - idle))" 2
 ctl remove-ports "${ids[@]}" >/dev/null
 is "removed, nobody listens" "$(ss -ltnH 'sport >= :10001 and sport <= :11000' | wc -l)" 0
 ok "and no fd is left" wait_for 5 no_more_than "$fresh"
+# Of UDP, whose memory lies in one piece when it is given back.
+mapfile -t ids < <(ctl add-ports "${specs[@]/%tcp/udp}")
+is "1000 of UDP as well" "${#ids[@]} $(ctl remove-ports "${ids[@]}" | wc -l)" "1000 1000"
+ok "what moves the bytes is still there" answers 8082
 
 # Storms, and many connections at once.
 for _ in 1 2 3; do tcp storm 8082 3000; done
