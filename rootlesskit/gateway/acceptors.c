@@ -11,9 +11,11 @@
 #include "rootlesskit/gateway/thread.h"
 
 /* A thread's part of a port, made at the order of the parent. It is the thread's own: events of its
- * running batch may still lead here when it is closed. */
+ * running batch may still lead here when it is closed. Closed it stays until the port's connections
+ * are ended: a client who is passed on comes in as long as it is there. */
 struct acceptor_port {
     struct listener listener;
+    bool open;
     struct loop_grave grave;
     struct acceptor_port *next;
     struct acceptor *acceptor;
@@ -47,50 +49,73 @@ static void free_port(struct loop_grave *grave)
     free(loop_owner(grave, struct acceptor_port, grave));
 }
 
+/* @return where the list has it, or would */
+static struct acceptor_port **find(struct acceptor *acceptor, uint32_t id)
+{
+    struct acceptor_port **place = &acceptor->ports;
+    while (*place && (*place)->id != id)
+        place = &(*place)->next;
+    return place;
+}
+
+static bool has_port(struct connector *connector, uint32_t owner)
+{
+    return *find(loop_owner(connector, struct acceptor, connector), owner);
+}
+
+static struct acceptor_port *add(struct acceptor *acceptor, uint32_t id)
+{
+    struct acceptor_port *port = calloc(1, sizeof *port);
+    if (!port)
+        return NULL;
+    port->acceptor = acceptor;
+    port->id = id;
+    port->next = acceptor->ports;
+    acceptor->ports = port;
+    return port;
+}
+
 static void do_open(struct worker *worker, void *arg)
 {
     struct order *order = arg;
     struct acceptor *acceptor = acceptor_of(worker);
-    struct acceptor_port *port = calloc(1, sizeof *port);
+    struct acceptor_port *port = *find(acceptor, order->id);
+    if (!port)
+        port = add(acceptor, order->id);
     if (!port) {
         order->code = -ENOMEM;
         return;
     }
-    port->acceptor = acceptor;
     port->target = order->target;
-    port->id = order->id;
     order->code = listener_start(&port->listener, worker, order->fd, on_client);
-    if (order->code < 0) {
-        free(port);
-        return;
-    }
-    port->next = acceptor->ports;
-    acceptor->ports = port;
+    port->open = order->code >= 0;
 }
 
 static void do_close(struct worker *worker, void *arg)
 {
     const struct order *order = arg;
-    struct acceptor_port **place = &acceptor_of(worker)->ports;
-    while (*place && (*place)->id != order->id)
-        place = &(*place)->next;
-    struct acceptor_port *port = *place;
-    if (!port)
+    struct acceptor_port *port = *find(acceptor_of(worker), order->id);
+    if (!port || !port->open)
         return;
     if (order->take_all)
         listener_take_all(&port->listener);
     listener_stop(&port->listener);
     worker_timer_forget(worker, &port->listener.retry);
-    *place = port->next;
-    port->grave.free_fn = free_port;
-    loop_bury(&worker->loop, &port->grave);
+    port->open = false;
 }
 
 static void do_end_all(struct worker *worker, void *arg)
 {
     const struct order *order = arg;
-    connector_end_all(&acceptor_of(worker)->connector, order->id);
+    struct acceptor *acceptor = acceptor_of(worker);
+    struct acceptor_port **place = find(acceptor, order->id), *port = *place;
+    connector_end_all(&acceptor->connector, order->id);
     relay_end_all(worker, order->id);
+    if (!port || port->open)
+        return;
+    *place = port->next;
+    port->grave.free_fn = free_port;
+    loop_bury(&worker->loop, &port->grave);
 }
 
 static void do_census(struct worker *worker, void *arg)
@@ -141,6 +166,7 @@ int acceptors_init(struct acceptors *acceptors, unsigned n, struct movers *mover
         connector->ring = &acceptors->ring;
         connector->next = &acceptors->acceptor[(i + 1) % n].connector;
         connector->others = (uint8_t)(n - 1);
+        connector->has_port = has_port;
     }
     return r;
 }
@@ -180,15 +206,12 @@ void acceptors_close(struct acceptors *acceptors, uint32_t id, bool take_all)
     }
 }
 
-/* A client who was passed on meanwhile may have got behind us; there are few, and none is new. */
+/* A client who was passed on meanwhile may have got behind us: he finds no port, and is reset. He
+ * is not waited for, since he may have to be taken by this very thread. */
 void acceptors_end_all(struct acceptors *acceptors, uint32_t id)
 {
     struct order order = {.id = id};
-    uint32_t done;
-    do {
-        done = atomic_load(&acceptors->ring.done);
-        ask_all(acceptors, do_end_all, &order);
-    } while (done != atomic_load(&acceptors->ring.begun));
+    ask_all(acceptors, do_end_all, &order);
 }
 
 /* Whose a client is that was passed on meanwhile is not known: whoever may be. */

@@ -56,7 +56,8 @@ int acceptors_open(struct acceptors *acceptors, uint32_t id, int fd,
 /** Takes no more, after all that wait by now where @p take_all is set. Of a port that is not open
  *  it does nothing. */
 void acceptors_close(struct acceptors *acceptors, uint32_t id, bool take_all);
-/** Resets the port's connections, also those that movers carry and those still being made. */
+/** Resets the connections of a closed port, also those that movers carry and those still being
+ * made, and forgets it. To be called of every port, in the end. */
 void acceptors_end_all(struct acceptors *acceptors, uint32_t id);
 /** Sees whose they are. */
 void acceptors_census(struct acceptors *acceptors, struct relay_census *census);

@@ -134,8 +134,9 @@ static void take_pass(struct worker *worker, void *arg)
     const struct sockaddr_storage to = address_to_socket(&pass->to, pass->to_port);
     socklen_t len = sizeof peer;
     (void)worker;
-    if (getpeername(pass->fd, (struct sockaddr *)&peer, &len) < 0)
-        relay_reset(pass->fd); /* he is gone */
+    if (!pass->connector->has_port(pass->connector, pass->owner) ||
+        getpeername(pass->fd, (struct sockaddr *)&peer, &len) < 0)
+        relay_reset(pass->fd); /* one of the two is gone */
     else
         join(pass->connector, pass->fd, &peer, &to, pass->owner, pass->hops);
     (void)atomic_fetch_add(&pass->connector->ring->done, 1);

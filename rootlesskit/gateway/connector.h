@@ -39,9 +39,11 @@ struct connector {
     enum gateway_source_ip rules;
     struct table attempts;
     struct stats_source stats;
-    struct connector_ring *ring; /**< these three by whoever has several; NULL: it is alone */
+    struct connector_ring *ring; /**< these four by whoever has several; NULL: it is alone */
     struct connector *next;
     uint8_t others; /**< in the ring */
+    /** @return false: a client of that port who was passed on is to be reset */
+    bool (*has_port)(struct connector *connector, uint32_t owner);
 };
 
 /** @param rules  of source_ip_set_up() in the calling thread's namespace, or

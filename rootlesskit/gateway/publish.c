@@ -183,6 +183,7 @@ static int add(struct publish *publish, const struct order *order)
     port->target = order->target;
     int r = open_port(port);
     if (r < 0) {
+        end_all(publish, port->id); /* a thread may have taken clients before another failed */
         fd_close(port->fd);
         free(port);
         return r;

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -202,6 +203,25 @@ START_TEST(a_port_comes_and_goes_beside_its_clients)
 }
 END_TEST
 
+/* The one that ends the connections is itself to take a client who was passed on: it cannot wait
+ * for him. */
+START_TEST(connections_are_ended_while_a_client_is_passed_on)
+{
+    char byte;
+    const struct sockaddr_storage port = start();
+    ck_assert_int_eq(order(OPEN), 0);
+    connect_all(&port);
+    expect_all_served();
+    order(CLOSE);
+    (void)atomic_fetch_add(&acceptors.ring.begun, 1);
+    order(END_ALL);
+    (void)atomic_fetch_add(&acceptors.ring.done, 1);
+    for (int i = 0; i < CLIENTS; i++)
+        ck_assert_int_eq((int)read(clients[i], &byte, 1), -1);
+    expect_none_left();
+}
+END_TEST
+
 START_TEST(a_refusal_is_a_reset_and_counted)
 {
     char byte;
@@ -226,6 +246,7 @@ int main(void)
     tcase_add_test(cases, clients_are_served_and_ended);
     tcase_add_test(cases, whoever_is_in_the_queue_is_taken_before_the_end);
     tcase_add_test(cases, a_port_comes_and_goes_beside_its_clients);
+    tcase_add_test(cases, connections_are_ended_while_a_client_is_passed_on);
     tcase_add_test(cases, a_refusal_is_a_reset_and_counted);
     suite_add_tcase(suite, cases);
     return tap_run(suite);
