@@ -5,6 +5,9 @@
 
 /* Connections taken a turn, so that a storm of them leaves room for bytes. */
 #define ACCEPT_BATCH 32
+/* Who wait at a time: one more than listen(2) was asked for. Others come as fast as we take them.
+ */
+#define QUEUE_MAX (SOMAXCONN + 1)
 
 static void on_ready(struct loop_source *source, uint32_t events);
 
@@ -76,7 +79,7 @@ void listener_take(struct listener *listener)
 
 void listener_take_all(struct listener *listener)
 {
-    while (take_one(listener))
+    for (int i = 0; i < QUEUE_MAX && take_one(listener); i++)
         ;
 }
 

@@ -27,7 +27,7 @@ struct listener {
 int listener_start(struct listener *listener, struct worker *worker, int fd, listener_fn *fn);
 /** Takes some of what waits by now, without another round of the loop. */
 void listener_take(struct listener *listener);
-/** Takes all of it, as far as there are fds. */
+/** Takes all of it, as far as there are fds; of those who come meanwhile some. */
 void listener_take_all(struct listener *listener);
 /** Leaves the loop; the fd stays the caller's. */
 void listener_stop(struct listener *listener);

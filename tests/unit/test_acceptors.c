@@ -16,6 +16,7 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "rootlesskit/gateway/acceptors.h"
+#include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/movers.h"
 #include "rootlesskit/gateway/relay.h"
 
@@ -238,6 +239,39 @@ START_TEST(a_refusal_is_a_reset_and_counted)
 }
 END_TEST
 
+static unsigned taken;
+
+/* For everyone who is taken another one comes. */
+static void on_one_of_a_flood(struct listener *listener, int take_sock,
+                              const struct sockaddr_storage *peer)
+{
+    struct sockaddr_in port;
+    socklen_t len = sizeof port;
+    (void)peer;
+    taken++;
+    relay_reset(take_sock);
+    ck_assert_int_eq(getsockname(listener->fd, (struct sockaddr *)&port, &len), 0);
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(client, (struct sockaddr *)&port, sizeof port), 0);
+    relay_reset(client);
+}
+
+START_TEST(a_flood_does_not_keep_a_port_that_closes)
+{
+    static struct worker worker;
+    struct listener listener;
+    struct err err = {0};
+    struct sockaddr_storage port;
+    port_fd = listen_anywhere(&port, SOCK_NONBLOCK);
+    ck_assert_msg(worker_init(&worker, &err) == 0, "%s", err.msg);
+    ck_assert_int_eq(listener_start(&listener, &worker, port_fd, on_one_of_a_flood), 0);
+    connect_all(&port);
+    listener_take_all(&listener);
+    ck_assert_uint_ge(taken, CLIENTS);
+    listener_stop(&listener);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("acceptors");
@@ -248,6 +282,7 @@ int main(void)
     tcase_add_test(cases, a_port_comes_and_goes_beside_its_clients);
     tcase_add_test(cases, connections_are_ended_while_a_client_is_passed_on);
     tcase_add_test(cases, a_refusal_is_a_reset_and_counted);
+    tcase_add_test(cases, a_flood_does_not_keep_a_port_that_closes);
     suite_add_tcase(suite, cases);
     return tap_run(suite);
 }
