@@ -24,8 +24,7 @@
 
 #define REPLY_WAIT_MS 10000
 
-static int receive(struct dataplane *plane, enum gateway_op op, struct gateway_reply *ret,
-                   struct err *err)
+static int receive_any(struct dataplane *plane, struct gateway_reply *ret, struct err *err)
 {
     struct pollfd poll_fd = {.fd = plane->control_fd, .events = POLLIN};
     int n;
@@ -36,22 +35,37 @@ static int receive(struct dataplane *plane, enum gateway_op op, struct gateway_r
         return err_set(err, ETIMEDOUT, "the network process did not answer within %d s",
                        REPLY_WAIT_MS / 1000);
     int r = msg_recv(plane->control_fd, ret, sizeof *ret, NULL, NULL);
-    if (r <= 0)
-        return err_set(err, EPIPE, "the network process ended unexpectedly");
+    return r <= 0 ? err_set(err, EPIPE, "the network process ended unexpectedly") : 0;
+}
+
+/* The reply to the last request; one that came too late for its own is passed over. */
+static int receive(struct dataplane *plane, enum gateway_op op, struct gateway_reply *ret,
+                   struct err *err)
+{
+    int r;
+    do
+        r = receive_any(plane, ret, err);
+    while (r >= 0 && ret->serial != plane->serial);
+    if (r < 0)
+        return r;
     if (ret->op != (uint32_t)op)
         return err_set(err, EPROTO, "the network process gave an unexpected answer");
     ret->message[sizeof ret->message - 1] = '\0';
     return ret->code < 0 ? err_set(err, -ret->code, "%s", ret->message) : 0;
 }
 
-static int call(struct dataplane *plane, const struct gateway_request *request, int fd,
-                struct err *err)
+static int order(struct dataplane *plane, struct gateway_request *request, int fd, struct err *err)
 {
+    request->serial = ++plane->serial;
     int r = msg_send(plane->control_fd, request, sizeof *request, &fd, fd >= 0 ? 1 : 0);
-    if (r < 0)
-        return err_sys(err, -r, "cannot reach the network process");
+    return r < 0 ? err_sys(err, -r, "cannot reach the network process") : 0;
+}
+
+static int call(struct dataplane *plane, struct gateway_request *request, int fd, struct err *err)
+{
     struct gateway_reply reply;
-    return receive(plane, (enum gateway_op)request->op, &reply, err);
+    int r = order(plane, request, fd, err);
+    return r < 0 ? r : receive(plane, (enum gateway_op)request->op, &reply, err);
 }
 
 static enum gateway_source_ip wanted_source_ip(const struct rk_config *config)
@@ -146,6 +160,7 @@ int dataplane_start(struct dataplane *plane, const struct rk_config *config,
 {
     struct gateway_config gateway = {.userns_fd = child->userns_fd, .netns_fd = child->netns_fd};
     int control[2] = {-EBADF, -EBADF}, resolvers[2] = {-EBADF, -EBADF};
+    plane->serial = 0;
     fill(&gateway, config);
     int r = msg_pair(control, err);
     if (r >= 0 && gateway.network)
@@ -185,7 +200,11 @@ int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
                        const struct sockaddr_storage *target, struct err *err)
 {
     struct gateway_request request = {.op = GATEWAY_PORT_ADD, .id = id, .target = *target};
-    return call(plane, &request, host_fd, err);
+    struct gateway_request undo = {.op = GATEWAY_PORT_REMOVE, .id = id};
+    int r = call(plane, &request, host_fd, err);
+    if (r == -ETIMEDOUT) /* nobody knows of a port that it opens later */
+        (void)order(plane, &undo, -1, NULL);
+    return r;
 }
 
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err)

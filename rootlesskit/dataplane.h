@@ -19,6 +19,7 @@ struct dataplane {
     pid_t pid; /**< 0 = not running */
     int pidfd;
     int control_fd;
+    uint32_t serial;  /**< of the last request */
     int resolvers_fd; /**< with the network: readable when it asks for the host's resolvers */
     bool ipv6;        /**< the gateway network has it */
     const char

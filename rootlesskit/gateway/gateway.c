@@ -61,9 +61,11 @@ struct gateway {
     struct err source_err; /**< ... the reason */
 };
 
-static void answer(struct gateway *gateway, uint32_t op, uint32_t id, int code, const char *text)
+static void answer(struct gateway *gateway, const struct gateway_request *request, int code,
+                   const char *text)
 {
-    struct gateway_reply reply = {.op = op, .id = id, .code = code};
+    struct gateway_reply reply = {
+        .op = request->op, .serial = request->serial, .id = request->id, .code = code};
     if (gateway->source_ip > 0)
         reply.source_ip = (uint32_t)gateway->source_ip;
     reply.ipv6 = gateway->place.ipv6;
@@ -158,7 +160,7 @@ static int start_child_thread(struct gateway *gateway, struct err *err)
 
 static void answer_code(struct gateway *gateway, const struct gateway_request *request, int r)
 {
-    answer(gateway, request->op, request->id, r, r < 0 ? strerror(-r) : "");
+    answer(gateway, request, r, r < 0 ? strerror(-r) : "");
 }
 
 static void add_port(struct gateway *gateway, const struct gateway_request *request,
@@ -271,7 +273,7 @@ static void on_request(struct loop_source *source, uint32_t events)
         break;
     }
     fd_close(first);
-    answer(gateway, request.op, request.id, -EPROTO, "unknown request");
+    answer(gateway, &request, -EPROTO, "unknown request");
 }
 
 static int serve_dns(struct gateway *gateway, struct err *err)
@@ -336,10 +338,11 @@ static int set_up(struct gateway *gateway, struct err *err)
 int gateway_run(const struct gateway_config *config)
 {
     static struct gateway gateway;
+    const struct gateway_request ready = {.op = GATEWAY_READY};
     struct err err = {0};
     gateway = (struct gateway){.config = config, .place = PLACE_GATEWAY_UNSET};
     int r = set_up(&gateway, &err);
-    answer(&gateway, GATEWAY_READY, 0, r, r < 0 ? err.msg : gateway.source_err.msg);
+    answer(&gateway, &ready, r, r < 0 ? err.msg : gateway.source_err.msg);
     if (r >= 0)
         (void)loop_run(&gateway.worker.loop, NULL);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -42,9 +42,9 @@ struct gateway_config {
     int resolvers_fd; /**< another one, with the network: gateway_resolvers */
 };
 
-/* Messages, one struct each (lib/base/msg.h). Every request gets exactly one reply with its op and
- * id; besides, GATEWAY_READY is sent once, unasked, when set-up is over (code 0; a message is then
- * a warning) or has failed. */
+/* Messages, one struct each (lib/base/msg.h). Every request gets exactly one reply with its op, id
+ * and serial; besides, GATEWAY_READY is sent once, unasked, when set-up is over (code 0; a message
+ * is then a warning) or has failed. */
 enum gateway_op {
     GATEWAY_READY = 1,
     GATEWAY_PORT_ADD, /**< one fd beside: a listening TCP or SCTP or a bound UDP socket; target = in
@@ -73,6 +73,7 @@ struct gateway_resolvers {
 
 struct gateway_request {
     uint32_t op;
+    uint32_t serial;                /**< tells its reply from that of one given up before; not 0 */
     uint32_t id;                    /**< PORT_*: the port's id */
     struct sockaddr_storage target; /**< PORT_ADD: IPv4 or IPv6 address and port in C */
     uint32_t drain_s;  /**< PORT_DRAIN: how long its connections have to end by themselves */
@@ -81,6 +82,7 @@ struct gateway_request {
 
 struct gateway_reply {
     uint32_t op;
+    uint32_t serial; /**< READY: 0 */
     uint32_t id;
     int32_t code;       /**< 0 or -errno */
     uint32_t source_ip; /**< READY: the rules in use */
