@@ -1,6 +1,7 @@
 #include "lib/base/msg.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -78,10 +79,11 @@ int msg_recv(int sock, void *buf, size_t len, int *ret_fds, size_t *ret_n_fds)
     collect_fds(&mh, fds, &n_fds);
     if (n == 0)
         return 0;
-    if ((size_t)n != len || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (n_fds > 0 && !ret_fds)) {
+    bool good = (size_t)n == len && !(mh.msg_flags & MSG_TRUNC), cut = mh.msg_flags & MSG_CTRUNC;
+    if (!good || cut || (n_fds > 0 && !ret_fds)) {
         for (size_t i = 0; i < n_fds; i++)
             fd_close(fds[i]);
-        return -EPROTO;
+        return good && cut && ret_fds ? -EMFILE : -EPROTO;
     }
     if (ret_fds)
         memcpy(ret_fds, fds, n_fds * sizeof(int));

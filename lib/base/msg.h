@@ -21,6 +21,7 @@ int msg_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds
  * @param ret_fds  receives up to MSG_FDS_MAX close-on-exec fds, the caller's to close; NULL refuses
  * any
  * @return 1 on a message, 0 on end of file (peer gone), -EAGAIN on a non-blocking socket with
- *         nothing there, -EPROTO on another size or unwanted fds (which are closed)
+ *         nothing there, -EPROTO on another size or unwanted fds (which are closed), -EMFILE when
+ *         this process has no room for the fds (all are closed): @p buf has the message
  */
 int msg_recv(int sock, void *buf, size_t len, int *ret_fds, size_t *ret_n_fds);

@@ -243,7 +243,12 @@ static void on_request(struct loop_source *source, uint32_t events)
     struct gateway_request request;
     int fds[MSG_FDS_MAX];
     size_t n_fds = 0;
-    if (msg_recv(source->fd, &request, sizeof request, fds, &n_fds) <= 0) {
+    int r = msg_recv(source->fd, &request, sizeof request, fds, &n_fds);
+    if (r == -EMFILE) { /* connections have them all */
+        answer_code(gateway, &request, r);
+        return;
+    }
+    if (r <= 0) {
         loop_stop(&gateway->worker.loop); /* the parent is gone */
         return;
     }

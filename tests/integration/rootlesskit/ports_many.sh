@@ -118,10 +118,17 @@ ok "100 clients take them all" wait_for 20 full
 idle=$(ticks)
 sleep 2
 at_most "without one to spare it does not spin" "$(($(ticks) - idle))" 20
+ids=() id=
+for i in $(seq 8101 8140); do
+    id=$(ctl add-ports "127.0.0.1:$i:82/tcp" 2>&1) || break
+    ids+=("$id")
+done
+like "nor is there one for another port" "$id" "Too many open files"
 ok "it is still there" kill -0 "$plane"
 kill "${clients[@]}"
 wait "${clients[@]}" 2>/dev/null || true
 ok "with the clients gone it takes new ones" wait_for 20 answers 8082
+[ ${#ids[@]} = 0 ] || ctl remove-ports "${ids[@]}" >/dev/null
 is "and 30 more" "$(tcp short 8082 30)" 30
 stop_kit
 done_testing
