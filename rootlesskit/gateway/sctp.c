@@ -260,6 +260,9 @@ static void on_end(struct association *association, int i, uint32_t events)
     bool ok = !association->connecting || finish_connect(association);
     if (ok && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         ok = pump(association, i);
+    /* What waits for the other end keeps the error from being read: it would be told for ever. */
+    if ((events & EPOLLERR) && association->way[i].whole)
+        ok = false;
     if (ok && (events & EPOLLOUT))
         ok = pump(association, 1 - i);
     if (!ok)
