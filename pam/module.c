@@ -33,10 +33,10 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* What is kept from open to close. */
+/* What is kept from open to close. The whole user, because at close nobody may know him any more,
+ * and an engine may have to be started anew for him. */
 struct kept {
-    uid_t uid;
-    char name[SUBJECT_NAME_MAX];
+    struct subject subject;
     uint32_t serial;
     struct state_process opener;
     unsigned opened; /* the module may stand twice in a stack */
@@ -133,6 +133,49 @@ static int find_subject(struct call *call, struct subject *ret)
     return PAM_IGNORE;
 }
 
+/* ---- what is kept ---- */
+
+static const struct kept *find_kept(pam_handle_t *pamh)
+{
+    const void *data = NULL;
+    return pam_get_data(pamh, DATA, &data) == PAM_SUCCESS ? data : NULL;
+}
+
+/* The user as he was when the session opened: he may be gone by now, be somebody else of that name,
+ * or the directory service that knew him may not answer. */
+static int recall(const struct call *call, const struct kept *kept)
+{
+    struct session_job *job = call->job;
+    job->subject = kept->subject;
+    job->serial = kept->serial;
+    job->opener = kept->opener;
+    (void)str_copy(job->origin, sizeof job->origin, kept->origin);
+    return PAM_SUCCESS;
+}
+
+/* Also of a child of the host's: only the copy goes. */
+static void forget(pam_handle_t *pamh, void *data, int status)
+{
+    (void)pamh;
+    (void)status;
+    free(data);
+}
+
+static int keep(const struct call *call, unsigned opened)
+{
+    const struct session_job *job = call->job;
+    struct kept *kept = malloc(sizeof *kept);
+    if (!kept)
+        return -ENOMEM;
+    *kept = (struct kept){
+        .subject = job->subject, .serial = job->serial, .opener = job->opener, .opened = opened};
+    (void)str_copy(kept->origin, sizeof kept->origin, job->origin);
+    if (pam_set_data(call->pamh, DATA, kept, forget) == PAM_SUCCESS)
+        return 0;
+    free(kept);
+    return -ENOMEM;
+}
+
 /* ---- a call ---- */
 
 static bool make_job(struct call *call)
@@ -162,7 +205,8 @@ static int begin(struct call *call, pam_handle_t *pamh, int argc, const char **a
     if (!make_job(call))
         return PAM_BUF_ERR;
     call->job->options = call->options;
-    int r = find_subject(call, &call->job->subject);
+    const struct kept *kept = find_kept(pamh);
+    int r = kept ? recall(call, kept) : find_subject(call, &call->job->subject);
     if (r == PAM_SUCCESS && geteuid() != 0) {
         log_debug(call, call->job->subject.name, "this process is not root's, nothing is done");
         return PAM_IGNORE;
@@ -181,31 +225,6 @@ static int run(struct call *call, helper_fn *fn)
     return r;
 }
 
-static const struct kept *find_kept(pam_handle_t *pamh)
-{
-    const void *data = NULL;
-    return pam_get_data(pamh, DATA, &data) == PAM_SUCCESS ? data : NULL;
-}
-
-/* Also of a child of the host's: only the copy goes. */
-static void forget(pam_handle_t *pamh, void *data, int status)
-{
-    (void)pamh;
-    (void)status;
-    free(data);
-}
-
-static int keep(const struct call *call, const struct kept *kept)
-{
-    struct kept *copy = malloc(sizeof *copy);
-    if (copy)
-        *copy = *kept;
-    if (copy && pam_set_data(call->pamh, DATA, copy, forget) == PAM_SUCCESS)
-        return 0;
-    free(copy);
-    return -ENOMEM;
-}
-
 /* ---- close ---- */
 
 /* Without what open kept, because it was another program that opened: the dead are counted. */
@@ -213,17 +232,11 @@ static void close_session(struct call *call)
 {
     const struct kept *kept = find_kept(call->pamh);
     if (kept && kept->opened > 1) {
-        struct kept fewer = *kept;
-        fewer.opened--;
-        (void)keep(call, &fewer);
+        (void)keep(call, kept->opened - 1);
         return;
     }
-    if (kept) {
-        call->job->serial = kept->serial;
-        call->job->opener = kept->opener;
-        if (kept->opener.pid == getpid())
-            (void)str_copy(call->job->origin, sizeof call->job->origin, kept->origin);
-    }
+    if (call->job->opener.pid != getpid())
+        call->job->origin[0] = '\0'; /* it is the opener's */
     (void)run(call, session_close);
     if (kept)
         (void)pam_set_data(call->pamh, DATA, NULL, NULL);
@@ -269,11 +282,7 @@ static int open_new(struct call *call)
     job->opener.pid = getpid();
     (void)birth_of(job->opener.pid, &job->opener.birth);
     (void)run(call, session_open);
-    struct kept kept = {
-        .uid = job->subject.uid, .serial = job->serial, .opener = job->opener, .opened = 1};
-    (void)str_copy(kept.name, sizeof kept.name, job->subject.name);
-    (void)str_copy(kept.origin, sizeof kept.origin, job->origin);
-    if (keep(call, &kept) < 0)
+    if (keep(call, 1) < 0)
         pam_syslog(call->pamh, LOG_ERR, "no memory: the session ends with its process");
     int r = judge(call);
     if (r == PAM_SUCCESS)
@@ -283,46 +292,27 @@ static int open_new(struct call *call)
     return r;
 }
 
-/* The same module once more in the stack of one session. */
-static int open_again(struct call *call, const struct kept *kept)
-{
-    struct kept more = *kept;
-    more.opened++;
-    (void)keep(call, &more);
-    return PAM_SUCCESS;
-}
-
 PUBLIC int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct call call;
     (void)flags;
     int r = begin(&call, pamh, argc, argv, log_fault);
     const struct kept *kept = r == PAM_SUCCESS ? find_kept(pamh) : NULL;
-    if (r == PAM_SUCCESS)
-        r = kept ? open_again(&call, kept) : open_new(&call);
+    if (kept) /* the same module once more in the stack of one session */
+        (void)keep(&call, kept->opened + 1);
+    else if (r == PAM_SUCCESS)
+        r = open_new(&call);
     else if (r == PAM_IGNORE || !call.options.required_ready)
         r = PAM_SUCCESS;
     end(&call);
     return r;
 }
 
-/* The user may be gone by now, or the directory service that knew him. */
-static bool recall_subject(struct call *call)
-{
-    const struct kept *kept = find_kept(call->pamh);
-    if (!kept)
-        return false;
-    call->job->subject.uid = kept->uid;
-    (void)str_copy(call->job->subject.name, sizeof call->job->subject.name, kept->name);
-    return true;
-}
-
 PUBLIC int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct call call;
     (void)flags;
-    int r = begin(&call, pamh, argc, argv, ignore_fault);
-    if (r == PAM_SUCCESS || (r == PAM_USER_UNKNOWN && recall_subject(&call)))
+    if (begin(&call, pamh, argc, argv, ignore_fault) == PAM_SUCCESS)
         close_session(&call);
     end(&call);
     return PAM_SUCCESS;

@@ -76,6 +76,27 @@ ok "and keeps his directory" test -d "/run/user/$uid"
 let_go
 ok "which goes in the end" wait_for 20 gone
 
+# ---- the same while the directory that knows him does not answer ----
+
+rm "$out_file"
+start_host "$user" open
+wait_for 20 grep -q '^session' "$out_file"
+cp -p /etc/passwd "$work/passwd"
+grep -v "^$user:" "$work/passwd" >/etc/passwd
+let_go
+cp -p "$work/passwd" /etc/passwd
+start_host "$user" open
+ok "a logout of whom nobody knows any more stops it as well" wait_for 20 grep -q '^stopped' "$out_file"
+ok "and starts it anew for who has come back" wait_for 20 started_again
+told_twice() {
+    [ "$(said ids)" = 2 ]
+}
+wait_for 20 told_twice
+is "as the user that he was" "$(grep '^ids' "$out_file" | uniq -c | tr -s ' ')" \
+    " 2 ids $uid $gid $(id -G "$user" | tr ' ' ,) umask 0022 pwd $home"
+let_go
+ok "which goes in the end" wait_for 20 gone
+
 # ---- without it ----
 
 rm -f "$out_file"
