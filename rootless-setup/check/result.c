@@ -26,6 +26,30 @@ static void make_printable(char *text, bool keep_newlines)
             *text = ' ';
 }
 
+static void end_text(char *text, size_t size, bool keep_newlines)
+{
+    text[size - 1] = '\0';
+    make_printable(text, keep_newlines);
+}
+
+void check_take(struct check_result *ret, const struct check_result *shared)
+{
+    unsigned char fixable;
+    struct check_result result;
+    (void)memcpy(&result, shared, sizeof result); /* once: it may be changed at any moment */
+    (void)memcpy(&fixable, &result.fixable, sizeof fixable);
+    result.fixable = fixable == 1; /* a bool of any other bits is none */
+    if ((unsigned)result.status > CHECK_SKIPPED) {
+        *ret = (struct check_result){.status = CHECK_UNFINISHED};
+        return;
+    }
+    end_text(result.evidence, sizeof result.evidence, false);
+    end_text(result.cause, sizeof result.cause, false);
+    for (size_t kind = 0; kind < REMEDY_KINDS; kind++)
+        end_text(result.remedy[kind], sizeof result.remedy[kind], true);
+    *ret = result;
+}
+
 void check_say(struct check_result *result, enum check_status status, const char *fmt, ...)
 {
     va_list args;

@@ -2,7 +2,8 @@
  * What one probe found: a status, the evidence, the cause and the remedies.
  *
  * A value of fixed size without pointers, because probes fill it in shared memory from a throw-away
- * process. Text that does not fit is cut. Nothing here prints.
+ * process, which is the user's and not to be trusted by root. Text that does not fit is cut.
+ * Nothing here prints.
  */
 #pragma once
 
@@ -38,6 +39,9 @@ struct check_result {
 /** "ok", "hint", "warning", "failed", "skipped". */
 const char *check_status_name(enum check_status status);
 
+/** Copies what a probe's process left in memory that it shares with us, and makes it a value that
+ *  may be printed: texts end, no control characters, a status that there is. */
+void check_take(struct check_result *ret, const struct check_result *shared);
 /** Sets status and evidence; a later call replaces both. */
 void check_say(struct check_result *result, enum check_status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

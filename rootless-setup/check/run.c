@@ -37,6 +37,7 @@ struct job {
     pid_t pid; /* 0: not running */
     int pidfd;
     int64_t deadline;
+    struct check_result *shared; /* with that process alone, which is the user's */
     bool done;
 };
 
@@ -100,14 +101,43 @@ static void reap_orphans(void)
         proc_kill_family(proc_fd, 0);
 }
 
+static struct check_result *map_results(size_t n, int flags)
+{
+    void *map = mmap(NULL, n * sizeof(struct check_result), PROT_READ | PROT_WRITE,
+                     flags | MAP_ANONYMOUS, -1, 0);
+    return map == MAP_FAILED ? NULL : map;
+}
+
+/* Whoever runs as the user can be changed by him while it runs (ptrace(2)): what it shares with us
+ * is its own result, which the processes after it do not inherit, and which is looked at when it
+ * has ended. @return pid or -errno */
+static pid_t fork_probe(const struct run *run, size_t probe, struct job *job)
+{
+    pid_t self = getpid();
+    job->shared = map_results(1, MAP_SHARED);
+    pid_t pid = job->shared ? fork() : -1;
+    if (pid == 0)
+        be_probe(run->context, &check_probes[probe], job->shared, self);
+    int code = errno;
+    if (job->shared)
+        (void)madvise(job->shared, sizeof *job->shared, MADV_DONTFORK);
+    return pid < 0 ? -code : pid;
+}
+
+static void drop_shared(struct job *job)
+{
+    if (job->shared)
+        (void)munmap(job->shared, sizeof *job->shared);
+    job->shared = NULL;
+}
+
 static void start(struct run *run, size_t probe)
 {
     struct check_result *result = &run->results[probe];
     struct job *job = &run->jobs[probe];
-    pid_t self = getpid();
-    pid_t pid = fork();
-    if (pid == 0)
-        be_probe(run->context, &check_probes[probe], result, self);
+    pid_t pid = fork_probe(run, probe, job);
+    if (pid < 0)
+        errno = -pid;
     int pidfd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) {
         check_say_errno(result, CHECK_FAILED, errno, "cannot start the probe");
@@ -115,10 +145,13 @@ static void start(struct run *run, size_t probe)
             (void)kill(pid, SIGKILL);
             (void)proc_wait(pid);
         }
+        drop_shared(job);
         job->done = true;
         return;
     }
-    *job = (struct job){.pid = pid, .pidfd = pidfd, .deadline = clock_ms() + CHECK_TIMEOUT_MS};
+    job->pid = pid;
+    job->pidfd = pidfd;
+    job->deadline = clock_ms() + CHECK_TIMEOUT_MS;
 }
 
 static void finish(struct run *run, size_t probe, bool late)
@@ -128,6 +161,8 @@ static void finish(struct run *run, size_t probe, bool late)
     if (late)
         (void)kill(job->pid, SIGKILL);
     int status = proc_wait(job->pid);
+    check_take(result, job->shared);
+    drop_shared(job);
     job->pidfd = fd_close(job->pidfd);
     job->pid = 0;
     job->done = true;
@@ -201,9 +236,8 @@ int check_run(const struct check_context *context, const bool wanted[PROBES_MAX]
               const struct check_result **ret, struct err *err)
 {
     struct run run = {.context = context};
-    run.results = mmap(NULL, PROBES_MAX * sizeof *run.results, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (run.results == MAP_FAILED)
+    run.results = map_results(PROBES_MAX, MAP_PRIVATE);
+    if (!run.results)
         return err_sys(err, errno, "cannot allocate the results");
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return err_sys(err, errno, "cannot become a subreaper");

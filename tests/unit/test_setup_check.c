@@ -337,6 +337,22 @@ START_TEST(control_bytes_do_not_reach_the_terminal)
 }
 END_TEST
 
+START_TEST(a_result_of_others_is_made_one)
+{
+    struct check_result shared, result;
+    memset(&shared, '\033', sizeof shared);
+    check_take(&result, &shared);
+    ck_assert_int_eq(result.status, CHECK_UNFINISHED);
+    shared.status = CHECK_WARNING;
+    check_take(&result, &shared);
+    ck_assert_int_eq(result.status, CHECK_WARNING);
+    ck_assert(!result.fixable);
+    ck_assert_uint_eq(strspn(result.evidence, " "), sizeof result.evidence - 1);
+    ck_assert_uint_eq(strlen(result.evidence), sizeof result.evidence - 1);
+    ck_assert_uint_eq(strlen(result.remedy[REMEDY_NOTE]), sizeof result.remedy[0] - 1);
+}
+END_TEST
+
 /* A report with one result of each status. */
 static struct check_result results[PROBES_MAX];
 static bool wanted[PROBES_MAX];
@@ -447,6 +463,7 @@ int main(void)
     tcase_add_loop_test(cases, words_are_quoted_for_the_shell, 0, LENGTH(quote_cases));
     tcase_add_test(cases, long_texts_are_cut_but_never_a_command);
     tcase_add_test(cases, control_bytes_do_not_reach_the_terminal);
+    tcase_add_test(cases, a_result_of_others_is_made_one);
     tcase_add_test(cases, json_has_the_documented_shape);
     tcase_add_test(cases, text_is_aligned_and_ends_with_a_script);
     tcase_add_test(cases, color_only_when_asked);
