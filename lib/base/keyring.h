@@ -1,6 +1,6 @@
 /*
- * Keys (keyrings(7)) are handed down like file descriptors: who only changes his ids goes on to hold
- * the session keyring of whoever he was, with all that is in it.
+ * Keys (keyrings(7)) are handed down like file descriptors: who only changes his ids goes on to
+ * hold the session keyring of whoever he was, with all that is in it.
  */
 #pragma once
 

@@ -7,12 +7,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
+#include "lib/base/keyring.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
 #include "rootless-setup/check/files.h"
@@ -149,13 +152,34 @@ int subject_find(const char *name, struct check_subject *ret, struct err *err)
     return 0;
 }
 
+extern char **environ;
+
+/* clearenv(3) only forgets where it is; the user may read the memory of a process of his, for one
+ * in /proc/PID/environ. */
+static void wipe_environment(void)
+{
+    for (char **entry = environ; entry && *entry; entry++)
+        explicit_bzero(*entry, strlen(*entry));
+    (void)clearenv();
+}
+
+/* On a terminal that controls them, the user's programs could type what root's shell then reads
+ * (TIOCSTI, ioctl_tty(2)). It stays open, and Ctrl-C still ends us: the process group is the same.
+ */
+static void leave_terminal(void)
+{
+    cleanup_close int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)ioctl(fd, TIOCNOTTY);
+}
+
 static void clean_environment(const struct check_subject *subject)
 {
     char path[4096];
     const char *caller_path = getenv("PATH");
     if (!caller_path || str_copy(path, sizeof path, caller_path) < 0)
         (void)str_copy(path, sizeof path, "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
-    (void)clearenv();
+    wipe_environment();
     (void)setenv("PATH", path, 1);
     (void)setenv("HOME", subject->home, 1);
     (void)setenv("USER", subject->name, 1);
@@ -168,10 +192,13 @@ int subject_become(const struct check_subject *subject, struct err *err)
 {
     if (!subject->switch_user)
         return 0; /* also for one of an image, whose uid is somebody else's here */
+    leave_terminal();
+    keyring_leave();
     if (setgroups((size_t)subject->n_groups, subject->groups) < 0 ||
         setresgid(subject->gid, subject->gid, subject->gid) < 0 ||
         setresuid(subject->uid, subject->uid, subject->uid) < 0)
         return err_sys(err, errno, "cannot become user %s", subject->name);
+    keyring_link_user();
     /* A process that changed its uid owns its /proc files no longer, and could map no namespace. */
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
         return err_sys(err, errno, "cannot make the process dumpable");

@@ -46,7 +46,7 @@ int subject_config_path(const struct check_subject *subject, const char *rest, c
 int subject_data_path(const struct check_subject *subject, const char *rest, char *ret,
                       size_t size);
 /**
- * Makes the calling process the user's, with his groups and a clean environment, when it is not
- * that already. For a process that ends soon: there is no way back.
+ * Makes the calling process the user's, with his groups, a clean environment and no terminal or
+ * keys of root's, when it is not that already. For a process that ends soon: there is no way back.
  */
 int subject_become(const struct check_subject *subject, struct err *err);
