@@ -15,6 +15,7 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "lib/base/keyring.h"
 #include "lib/base/str.h"
 #include "pam/cgroup.h"
 #include "pam/helper.h"
@@ -85,8 +86,11 @@ static void become_engine(void *arg)
     if (starting->group)
         (void)cgroup_enter(subject, starting->group, getpid(), NULL);
     be_an_ordinary_victim();
+    /* The login's may hold root's keys, and is revoked with it (pam_keyinit(8)). */
+    keyring_leave();
     if (!become_user(subject))
         return;
+    keyring_link_user();
     open_log(starting);
     helper_restore();
     (void)execve(PROGRAM, (char *const *)(size_t)argv, envp);

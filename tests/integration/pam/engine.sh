@@ -17,6 +17,7 @@ echo "ids $(id -u) $(id -g) $(id -G | tr ' ' ,) umask $(umask) pwd $(pwd)"
 ls /proc/$$/fd >"$HOME/fds" # 10 and above are the shell's own
 echo "fds $(grep -vc '^\([012]\|1[0-9]\)$' "$HOME/fds")"
 echo "signals $(grep -E '^Sig(Blk|Ign):' /proc/$$/status | tr -d '\t' | tr '\n' ' ')"
+echo "keys $(keyctl print "$(keyctl search @s user rltest-key 2>/dev/null)" 2>/dev/null) $(keyctl search @s keyring "_uid.$(id -u)" >/dev/null 2>&1 && echo own)"
 echo "session $(ps -o sid= -p $$ | tr -d ' ') of $$"
 trap 'echo "stopping $(test -d "$XDG_RUNTIME_DIR" && echo with its directory)"; sleep 1; echo stopped; exit 0' TERM
 while :; do sleep 0.1; done
@@ -34,9 +35,18 @@ gone() {
     [ ! -e "/run/user/$uid" ] && [ ! -e "/run/rootless-toolkit/pam/$uid" ]
 }
 
+# As where root has a key in the session keyring of his login.
+keyed=$work/keyed
+cat >"$keyed" <<END
+#!/bin/sh
+exec keyctl session - sh -c 'keyctl add user rltest-key swordfish @s >/dev/null; exec $host_program "\$@"' sh "\$@"
+END
+chmod 755 "$keyed"
+command -v keyctl >/dev/null || keyed=$host_program
+
 service engine=docker
 before=$(date +%s%N)
-start_host "$user" open env
+host_program=$keyed start_host "$user" open env
 note "the session opened after $((($(date +%s%N) - before) / 1000000)) ms"
 wait_for 20 grep -q '^session' "$out_file"
 like "the engine is started by name" "$(cat "$out_file")" "start launch docker"
@@ -47,6 +57,11 @@ is "as the user, with his groups" "$(grep '^ids' "$out_file")" \
 is "with no file of the login's" "$(grep '^fds' "$out_file")" "fds 0"
 is "with no signal blocked or ignored" "$(grep '^signals' "$out_file")" \
     "signals SigBlk:0000000000000000 SigIgn:0000000000000000 "
+if command -v keyctl >/dev/null; then
+    is "with no key of the login's, but his own" "$(grep '^keys' "$out_file")" "keys  own"
+else
+    skip "with no key of the login's, but his own" "no keyctl"
+fi
 like "in a session of its own" "$(grep '^session' "$out_file")" "session ([0-9]+) of \\1|session [0-9]+ of [0-9]+"
 like "DOCKER_HOST is set before its socket is there" "$(cat "$work/.held")" "DOCKER_HOST=unix:///run/user/$uid/docker.sock"
 run host "$user" open close
