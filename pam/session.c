@@ -160,17 +160,23 @@ static void enter_cgroup(struct session_job *job)
                   err.msg);
 }
 
-static void start_engine(struct session_job *job)
+/* One that cannot be written down ends again: nobody would stop it at the logout. */
+static void start_engine(const struct store *store, struct session_job *job)
 {
     struct err err = {0};
     char group[32];
     (void)str_format(group, sizeof group, "engine-%u", state.serial);
     if (engine_start(&job->subject, job->options.engine, state.has_cgroup ? group : NULL,
-                     &state.engine, &err) < 0)
+                     &state.engine, &err) < 0) {
         notes_add(&job->notes, LOG_WARNING, "%s: %s", job->subject.name, err.msg);
-    else
-        notes_add(&job->notes, LOG_DEBUG, "started %s for %s, process %d", job->options.engine,
-                  job->subject.name, state.engine.pid);
+        return;
+    }
+    notes_add(&job->notes, LOG_DEBUG, "started %s for %s, process %d", job->options.engine,
+              job->subject.name, state.engine.pid);
+    if (save(store, job) == 0)
+        return;
+    (void)engine_stop(&state.engine);
+    state.engine = (struct state_process){0};
 }
 
 static void count(struct opening *opening)
@@ -201,10 +207,9 @@ static void open_counted(struct opening *opening)
         discard_dir(job);
     if (opening->cgroup && job->serial)
         enter_cgroup(job);
-    if (job->options.engine && opening->first && opening->dir >= 0 && !state.engine.pid) {
-        start_engine(job);
-        (void)save(&opening->store, job);
-    }
+    if (job->options.engine && opening->first && written_down && opening->dir >= 0 &&
+        !state.engine.pid)
+        start_engine(&opening->store, job);
 }
 
 void session_open(void *arg)
@@ -256,7 +261,7 @@ static void clear_up_later(void *arg)
         if (state.n == 0 && !state.engine.pid)
             undo(job, clock_ms() + REMOVE_LATER_MS);
         else if (job->options.engine && !state.engine.pid)
-            start_engine(job);
+            start_engine(&store, job);
         (void)save(&store, job);
     }
     store_close(&store);

@@ -44,6 +44,10 @@ END
 chmod 755 "$keyed"
 command -v keyctl >/dev/null || keyed=$host_program
 
+none_runs() {
+    ! pgrep -u "$uid" -f 'launch docker'
+}
+
 service engine=docker
 before=$(date +%s%N)
 host_program=$keyed start_host "$user" open env
@@ -131,6 +135,20 @@ is "an engine that cannot be started is no reason to refuse" "$rc" 0
 like "but logged" "$(logged)" "cannot start docker with $program: No such file"
 clean "and nothing is left"
 mv "$program.away" "$program"
+
+# ---- nowhere to write it down ----
+
+# The directory is somebody else's work: it is there already.
+install -d -m 700 -o "$uid" -g "$gid" "/run/user/$uid"
+head -c 100m /dev/zero >/run/filler 2>/dev/null || true
+rm -f "$out_file"
+forget_log
+run host "$user" open exit
+is "a full /run is no reason to refuse" "$rc" 0
+like "but logged" "$(logged)" "not counted: cannot write"
+ok "an engine that nobody would stop is not started" wait_for 20 none_runs
+rm /run/filler
+rmdir "/run/user/$uid"
 
 make_user homeless
 rm -rf "$home"
