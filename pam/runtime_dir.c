@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/str.h"
@@ -15,6 +16,7 @@
 
 #define BASE "/run/user"
 #define NAME_SIZE 24
+#define REMOVE_NEW_MS 1000
 
 static void name_of(uid_t uid, char name[NAME_SIZE])
 {
@@ -25,6 +27,17 @@ static void name_of(uid_t uid, char name[NAME_SIZE])
 static void new_name_of(uid_t uid, char name[NAME_SIZE])
 {
     (void)str_format(name, NAME_SIZE, ".%u.new", uid);
+}
+
+/* It is his before it has its name, so he may have put something there. */
+static void remove_new(int base, const char *name)
+{
+    if (unlinkat(base, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return;
+    cleanup_close int fd = folder_open_in(base, name, 1);
+    if (fd >= 0)
+        (void)empty_folder(fd, clock_ms() + REMOVE_NEW_MS);
+    (void)unlinkat(base, name, AT_REMOVEDIR);
 }
 
 static int make_base(struct err *err)
@@ -97,7 +110,7 @@ int runtime_dir_prepare(const struct subject *subject, uint64_t *ret_dev, uint64
     cleanup_close int base = make_base(err);
     if (base < 0)
         return base;
-    (void)unlinkat(base, name, AT_REMOVEDIR); /* of one who died here */
+    remove_new(base, name); /* of one who died here */
     if (mkdirat(base, name, 0700) < 0)
         return err_sys(err, errno, "cannot make %s", subject->runtime);
     cleanup_close int fd = folder_open_in(base, name, 1);
@@ -119,7 +132,7 @@ int runtime_dir_publish(const struct subject *subject, struct err *err)
         return base;
     if (renameat2(base, from, base, to, RENAME_NOREPLACE) < 0) {
         int code = errno;
-        (void)unlinkat(base, from, AT_REMOVEDIR);
+        remove_new(base, from);
         if (code != EEXIST) /* somebody else made one: it is looked at */
             return err_sys(err, code, "cannot make %s", subject->runtime);
     }
@@ -132,7 +145,7 @@ void runtime_dir_discard(const struct subject *subject)
     new_name_of(subject->uid, name);
     cleanup_close int base = open_base(NULL);
     if (base >= 0)
-        (void)unlinkat(base, name, AT_REMOVEDIR);
+        remove_new(base, name);
 }
 
 int runtime_dir_remove(uid_t uid, uint64_t dev, uint64_t ino, int64_t deadline, struct err *err)

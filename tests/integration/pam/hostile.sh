@@ -107,6 +107,14 @@ let_go
 clean "whatever he left there, 3000 deep, is removed"
 is "and nothing that it points to" "$(cat "$work/precious/file")" kept
 
+# A login that died while it made the directory, which was his already.
+mkdir -p /run/user
+install -d -m 700 -o "$user" "/run/user/.$uid.new"
+as_user mkdir "/run/user/.$uid.new/old"
+run host "$user" open sh="ls -A $dir" close
+is "what he put into a half-made directory keeps him from none" "$rc$out$err" 0
+clean "and is gone with it"
+
 start_host "$user" open
 mkdir "$dir/mount"
 mount --bind "$work/mounted" "$dir/mount"
