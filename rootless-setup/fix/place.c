@@ -41,6 +41,20 @@ void place_close(struct place *place)
     place->root_fd = fd_close(place->root_fd);
 }
 
+bool place_is_path(const char *path)
+{
+    if (path[0] != '/')
+        return false;
+    while (*path == '/') {
+        size_t len = strcspn(++path, "/");
+        if (len == 0 || (len == 1 && path[0] == '.') ||
+            (len == 2 && path[0] == '.' && path[1] == '.'))
+            return false;
+        path += len;
+    }
+    return true;
+}
+
 /* Links lead to what they name inside the tree. Before Linux 5.6 only this machine is at hand. */
 static int open_inside(const struct place *place, const char *path, int flags)
 {
@@ -93,6 +107,8 @@ int place_open_dir(const struct place *place, const char *path, bool make, struc
     if (parent < 0)
         return parent;
     const char *name = strrchr(path, '/') + 1;
+    if (str_equal(name, "..")) /* opened by its name alone it would lead out of the tree */
+        return err_set(err, EINVAL, "%s leads back from a directory that is not there", path);
     if ((mkdirat(parent, name, 0755) < 0 && errno != EEXIST) || file_sync_names(parent) < 0)
         return err_sys(err, errno, "cannot make %s", path);
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

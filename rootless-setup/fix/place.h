@@ -37,6 +37,8 @@ void place_file_cleanup(struct place_file *file);
 #define cleanup_place_file __attribute__((cleanup(place_file_cleanup)))
 bool place_file_same(const struct place_file *file, const char *data, size_t len);
 
+/** Whether a path is absolute and has no empty component, "." or "..". */
+bool place_is_path(const char *path);
 /** @param root  directory of an image; NULL: this machine */
 int place_open(const char *root, struct place *ret, struct err *err);
 void place_close(struct place *place);

@@ -188,7 +188,7 @@ static bool parse_change(const json_t *object, struct change *ret)
         return parse_text(object, "before", ret->old, sizeof ret->old) &&
                parse_text(object, "after", ret->wanted, sizeof ret->wanted);
     int reload = parse_word(object, "reload", reloads);
-    if (reload < 0 || ret->target[0] != '/' || !parse_number(object, "dirs", 16, &dirs))
+    if (reload < 0 || !place_is_path(ret->target) || !parse_number(object, "dirs", 16, &dirs))
         return false;
     ret->reload = (enum change_reload)reload;
     ret->dirs = (unsigned)dirs;

@@ -109,9 +109,10 @@ START_TEST(made_directories_go_with_the_last_file)
 }
 END_TEST
 
-#define FILE_ENTRY(before, after, more)                                                         \
-    "{\"schema\": 1, \"changes\": [{\"kind\": \"file\", \"check\": \"x\", \"target\": \"/x\", " \
-    "\"before\": " before ", \"after\": " after ", " more "}]}"
+#define FILE_OF(target, before, after, more)                                                     \
+    "{\"schema\": 1, \"changes\": [{\"kind\": \"file\", \"check\": \"x\", \"target\": \"" target \
+    "\", \"before\": " before ", \"after\": " after ", " more "}]}"
+#define FILE_ENTRY(before, after, more) FILE_OF("/x", before, after, more)
 #define TEXT "{\"text\": \"\", \"mode\": 1, \"uid\": 0, \"gid\": 0}"
 
 static const char *const damaged[] = {
@@ -140,6 +141,10 @@ static const char *const damaged[] = {
                "\"dirs\": 0, \"reload\": \"none\""),
     FILE_ENTRY("{\"text\": \"\", \"mode\": 1, \"uid\": -1, \"gid\": 0}", TEXT,
                "\"dirs\": 0, \"reload\": \"none\""),
+    FILE_OF("/a/../../x", "null", TEXT, "\"dirs\": 0, \"reload\": \"none\""),
+    FILE_OF("/a/./x", "null", TEXT, "\"dirs\": 0, \"reload\": \"none\""),
+    FILE_OF("/..", "null", TEXT, "\"dirs\": 0, \"reload\": \"none\""),
+    FILE_OF("/a/", "null", TEXT, "\"dirs\": 0, \"reload\": \"none\""),
 };
 
 START_TEST(what_is_no_record_is_refused)
@@ -189,6 +194,28 @@ START_TEST(files_come_and_go_with_their_directories)
 }
 END_TEST
 
+START_TEST(no_directory_is_made_outside)
+{
+    char path[sizeof dir + 64], outside[sizeof dir + 64];
+    cleanup_place_file struct place_file file = content("x", 1, 0600);
+    file.uid = getuid();
+    file.gid = getgid();
+    const char *name = strrchr(dir, '/') + 1;
+    (void)str_format(outside, sizeof outside, "%s-out", dir);
+    (void)str_format(path, sizeof path, "/missing/../../%s-out/file", name);
+    struct err err = {0};
+    int r = place_write(&place, path, &file, &err);
+    bool escaped = access(outside, F_OK) == 0;
+    if (escaped) {
+        (void)str_format(path, sizeof path, "%s/file", outside);
+        (void)unlink(path);
+        (void)rmdir(outside);
+    }
+    ck_assert(!escaped);
+    ck_assert_int_eq(r, -EINVAL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("setup-fix");
@@ -200,6 +227,7 @@ int main(void)
     tcase_add_test(cases, an_entry_that_is_whole_is_read);
     tcase_add_loop_test(cases, every_recipe_belongs_to_a_check, 0, (int)fix_recipes_count);
     tcase_add_test(cases, files_come_and_go_with_their_directories);
+    tcase_add_test(cases, no_directory_is_made_outside);
     suite_add_tcase(suite, cases);
     return tap_run(suite);
 }
