@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/cursor.h"
@@ -228,6 +229,18 @@ int record_parse(const char *text, size_t len, struct record *ret, struct err *e
     return damaged(err, why);
 }
 
+/* In somebody's image it may be a link to a file of this machine, or a pipe that never ends. */
+static int read_text(int dir, char **ret, size_t *ret_len, struct err *err)
+{
+    struct stat st;
+    cleanup_close int fd = openat(dir, "record", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(err, errno, "cannot open %s/record", RECORD_DIR);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, EISDIR, "%s/record is no ordinary file", RECORD_DIR);
+    return file_read_all(fd, "record", RECORD_MAX, ret, ret_len, err);
+}
+
 int record_open(const struct place *place, bool make, struct record *ret, struct err *err)
 {
     cleanup_free char *text = NULL;
@@ -240,7 +253,7 @@ int record_open(const struct place *place, bool make, struct record *ret, struct
         return dir;
     if (flock(dir, LOCK_EX) < 0)
         return err_sys(err, errno, "cannot lock %s", RECORD_DIR);
-    int r = file_read(dir, "record", RECORD_MAX, &text, &len, err);
+    int r = read_text(dir, &text, &len, err);
     if (r == 0)
         r = record_parse(text, len, ret, err);
     if (r < 0 && r != -ENOENT)

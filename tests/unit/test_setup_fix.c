@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -165,6 +166,20 @@ START_TEST(an_entry_that_is_whole_is_read)
 }
 END_TEST
 
+START_TEST(a_record_is_a_file_of_the_image)
+{
+    char path[sizeof dir + 64];
+    ck_assert_int_eq(record_open(&place, true, &record, NULL), 0);
+    record_close(&record);
+    (void)str_format(path, sizeof path, "%s/var/lib/rootless-toolkit/fix/record", dir);
+    ck_assert_int_eq(symlink("/etc/passwd", path), 0);
+    ck_assert_int_eq(record_open(&place, false, &record, NULL), -ELOOP);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(record_open(&place, false, &record, NULL), -EISDIR);
+}
+END_TEST
+
 START_TEST(every_recipe_belongs_to_a_check)
 {
     ck_assert_int_ge(check_probe_index(fix_recipes[_i].check), 0);
@@ -225,6 +240,7 @@ int main(void)
     tcase_add_test(cases, made_directories_go_with_the_last_file);
     tcase_add_loop_test(cases, what_is_no_record_is_refused, 0, LENGTH(damaged));
     tcase_add_test(cases, an_entry_that_is_whole_is_read);
+    tcase_add_test(cases, a_record_is_a_file_of_the_image);
     tcase_add_loop_test(cases, every_recipe_belongs_to_a_check, 0, (int)fix_recipes_count);
     tcase_add_test(cases, files_come_and_go_with_their_directories);
     tcase_add_test(cases, no_directory_is_made_outside);
