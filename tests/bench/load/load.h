@@ -46,6 +46,10 @@ int load_flood(char **argv, struct err *err);
  *  more, prints {"received": DATAGRAMS} and begins at 0 again. */
 int load_sink(char **argv, struct err *err);
 
+/** `relay WAY ADDRESS PORT TO_ADDRESS TO_PORT`: relays what comes, for ever, by one of the ways of
+ *  relay.h, or by the gateway's own. */
+int load_relay(char **argv, struct err *err);
+
 /** What load_accept() does with a connection, which is its own. */
 typedef void load_served_fn(int take_fd);
 

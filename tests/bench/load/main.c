@@ -21,7 +21,7 @@ static const struct command {
     {"serve", 2, load_serve},     {"hold", 2, load_hold},         {"dial", 4, load_dial},
     {"refused", 4, load_refused}, {"open", 3, load_open},         {"flood", 5, load_flood},
     {"sink", 2, load_sink},       {"lookup", 4, load_lookup},     {"answer", 2, load_answer},
-    {"echo", 2, load_echo},       {"pingpong", 3, load_pingpong},
+    {"echo", 2, load_echo},       {"pingpong", 3, load_pingpong}, {"relay", 5, load_relay},
 };
 
 int load_address(char **argv, struct sockaddr_in *ret, struct err *err)
@@ -76,7 +76,8 @@ int main(int argc, char **argv)
             continue;
         return command->run(argv + 2, &err) < 0 ? cli_fail(&err, CLI_FAILED) : CLI_OK;
     }
-    cli_error("usage: load serve|hold|dial|refused|open|lookup|answer|echo|pingpong|flood|sink "
-              "ARGUMENTS (load.h has them)");
+    cli_error(
+        "usage: load serve|hold|dial|refused|open|lookup|answer|echo|pingpong|flood|sink|relay "
+        "ARGUMENTS (load.h has them)");
     return CLI_USAGE;
 }
