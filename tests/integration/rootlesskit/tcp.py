@@ -108,6 +108,7 @@ def hold():
         s.sendall(b"x")
         s.recv(1)
         print("connected", flush=True)
+        s.settimeout(50)  # longer than a port is drained
         try:
             print("end" if s.recv(1) == b"" else "data")
         except ConnectionResetError:
