@@ -31,15 +31,6 @@ static unsigned digit_of(char ch)
     return 255;
 }
 
-bool cursor_word(struct cursor *c, const char *word)
-{
-    size_t len = strlen(word);
-    if ((size_t)(c->end - c->p) < len || memcmp(c->p, word, len) != 0)
-        return false;
-    c->p += len;
-    return true;
-}
-
 bool cursor_u64(struct cursor *c, unsigned base, uint64_t max, uint64_t *ret)
 {
     uint64_t value = 0;
