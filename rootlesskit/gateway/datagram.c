@@ -230,8 +230,7 @@ static struct datagram_flow *make(struct datagram_port *port, const struct key *
         flow = table_take(&all->flows);
     if (!flow || loop_add(&all->worker->loop, &flow->source, fd, EPOLLIN, on_answers) < 0) {
         fd_close(fd);
-        if (flow)
-            table_give(flow);
+        table_give(flow);
         return NULL;
     }
     struct datagram_flow **bucket = &all->buckets[bucket_of(all, key)];

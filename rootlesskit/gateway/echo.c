@@ -125,8 +125,7 @@ static int make(struct echo *echo, const struct ping *ping, struct echo_flow **r
     int r = flow ? loop_add(&echo->worker->loop, &flow->source, fd, EPOLLIN, on_host) : -ENOBUFS;
     if (r < 0) {
         fd_close(fd);
-        if (flow)
-            table_give(flow);
+        table_give(flow);
         return r;
     }
     struct echo_flow **bucket = bucket_of(echo, &ping->child, ping->id);

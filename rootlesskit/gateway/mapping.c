@@ -138,8 +138,7 @@ int mapping_make(struct mappings *all, const struct in6_addr *child, uint16_t po
     int r = mapping ? loop_add(all->loop, &mapping->source, fd, EPOLLIN, all->on_host) : -ENOBUFS;
     if (r < 0) {
         fd_close(fd);
-        if (mapping)
-            table_give(mapping);
+        table_give(mapping);
         return r;
     }
     struct mapping **bucket = mapping_bucket(all, child, port);
@@ -260,8 +259,7 @@ int pair_make(struct mappings *all, struct mapping *mapping, const struct in6_ad
     int r = pair ? loop_add(all->loop, &pair->source, fd, EPOLLIN, all->on_child) : -ENOBUFS;
     if (r < 0) {
         fd_close(fd);
-        if (pair)
-            table_give(pair);
+        table_give(pair);
         return r;
     }
     pair->remote = *remote;

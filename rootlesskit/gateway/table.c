@@ -50,6 +50,8 @@ void *table_take(struct table *table)
 void table_give(void *item)
 {
     struct table_item *given = item;
+    if (!given)
+        return;
     given->used = false;
     give_back(&given->grave);
 }

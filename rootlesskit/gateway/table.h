@@ -38,8 +38,8 @@ void *table_reserve(size_t size);
 int table_init(struct table *table, size_t size, uint32_t max, struct err *err);
 /** @return an item, zeroed behind its struct table_item; NULL when all are used */
 void *table_take(struct table *table);
-/** An item comes back, and may go out again at once: events that the running batch still has for a
- *  source in it find no callback, or the next user's. */
+/** An item comes back (NULL: nothing does), and may go out again at once: events that the running
+ * batch still has for a source in it find no callback, or the next user's. */
 void table_give(void *item);
 /** The same after @p loop's batch: no event of an old use meets the next one. */
 void table_bury(struct loop *loop, void *item);
