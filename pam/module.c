@@ -143,14 +143,13 @@ static const struct kept *find_kept(pam_handle_t *pamh)
 
 /* The user as he was when the session opened: he may be gone by now, be somebody else of that name,
  * or the directory service that knew him may not answer. */
-static int recall(const struct call *call, const struct kept *kept)
+static void recall(const struct call *call, const struct kept *kept)
 {
     struct session_job *job = call->job;
     job->subject = kept->subject;
     job->serial = kept->serial;
     job->opener = kept->opener;
     (void)str_copy(job->origin, sizeof job->origin, kept->origin);
-    return PAM_SUCCESS;
 }
 
 /* Also of a child of the host's: only the copy goes. */
@@ -206,7 +205,11 @@ static int begin(struct call *call, pam_handle_t *pamh, int argc, const char **a
         return PAM_BUF_ERR;
     call->job->options = call->options;
     const struct kept *kept = find_kept(pamh);
-    int r = kept ? recall(call, kept) : find_subject(call, &call->job->subject);
+    int r = PAM_SUCCESS;
+    if (kept)
+        recall(call, kept);
+    else
+        r = find_subject(call, &call->job->subject);
     if (r == PAM_SUCCESS && geteuid() != 0) {
         log_debug(call, call->job->subject.name, "this process is not root's, nothing is done");
         return PAM_IGNORE;
