@@ -81,9 +81,9 @@ static int parse(int argc, char **argv, struct session *session, struct err *err
         return r;
     if (n == 0)
         return err_set(err, EINVAL, "install what? Name one of: %s", names);
-    session->engine = engine_find(argv[1]);
+    session->engine = engine_typed(argv[1], err);
     if (!session->engine)
-        return err_set(err, EINVAL, "unknown engine \"%s\": name one of %s", argv[1], names);
+        return -EINVAL;
     session->args = (const char *const *)argv + 2;
     session->n_args = n - 1;
     return 0;

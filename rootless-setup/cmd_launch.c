@@ -73,12 +73,9 @@ static const struct engine *find_engine(char **words, size_t n, struct err *err)
 {
     static const char *const others[] = {"check", "install", "uninstall", "status", NULL};
     char names[128];
-    const struct engine *engine = n > 0 ? engine_find(words[0]) : NULL;
-    (void)engine_names(names, sizeof names);
+    const struct engine *engine = n > 0 ? engine_typed(words[0], err) : NULL;
     if (n == 0)
-        (void)err_set(err, EINVAL, "which engine? One of: %s", names);
-    else if (!engine)
-        (void)err_set(err, EINVAL, "unknown engine \"%s\", it must be one of: %s", words[0], names);
+        (void)err_set(err, EINVAL, "which engine? One of: %s", engine_names(names, sizeof names));
     /* People type after a start script what belongs to its setup tool. */
     if (!engine || n == 1 || str_index(others, words[1]) < 0)
         return engine;

@@ -54,12 +54,10 @@ static int parse(int argc, char **argv, struct session *session, struct err *err
     int r = words_parse(&program, argc, argv, &session->config, &n, err);
     if (r != CLI_PARSED || n == 0)
         return r;
-    session->engine = n == 1 ? engine_find(argv[1]) : NULL;
     if (n > 1)
         return err_set(err, EINVAL, "status of one engine at a time, or without a name of all");
-    if (!session->engine)
-        return err_set(err, EINVAL, "unknown engine \"%s\": name one of %s", argv[1], names);
-    return 0;
+    session->engine = engine_typed(argv[1], err);
+    return session->engine ? 0 : -EINVAL;
 }
 
 /* One engine. @return 0, 1 when something is wrong with it, or -errno */

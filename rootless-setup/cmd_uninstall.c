@@ -61,9 +61,9 @@ static int parse(int argc, char **argv, struct session *session, struct err *err
         return r;
     if (n != 1)
         return err_set(err, EINVAL, "uninstall what? Name one of: %s", names);
-    session->engine = engine_find(argv[1]);
+    session->engine = engine_typed(argv[1], err);
     if (!session->engine)
-        return err_set(err, EINVAL, "unknown engine \"%s\": name one of %s", argv[1], names);
+        return -EINVAL;
     return 0;
 }
 

@@ -264,18 +264,29 @@ static void probe_helper(const struct check_context *context, const char *const 
                         "seconds to stop");
 }
 
+/* What a helper is tried on. @param ret_path  where it is
+ * @return a process in a network namespace of its own, or -errno with the result said */
+static pid_t hold_network(const struct check_context *context, const char *name, const char *other,
+                          enum distro_package package, char ret_path[4096],
+                          struct check_result *result)
+{
+    int r = proc_find(name, ret_path, 4096);
+    if (r < 0) {
+        say_missing(context, name, other, package, result);
+        return r;
+    }
+    pid_t target = scratch_hold(enter_network, NULL);
+    if (target < 0)
+        check_say_errno(result, CHECK_FAILED, -target, "a network namespace in a user namespace");
+    return target;
+}
+
 void probe_pasta(const struct check_context *context, struct check_result *result)
 {
     char path[4096], pid[16];
-    if (proc_find("pasta", path, sizeof path) < 0) {
-        say_missing(context, "pasta", "slirp4netns", PACKAGE_PASST, result);
+    pid_t target = hold_network(context, "pasta", "slirp4netns", PACKAGE_PASST, path, result);
+    if (target < 0)
         return;
-    }
-    pid_t target = scratch_hold(enter_network, NULL);
-    if (target < 0) {
-        check_say_errno(result, CHECK_FAILED, -target, "a network namespace in a user namespace");
-        return;
-    }
     (void)snprintf(pid, sizeof pid, "%d", target);
     /* No port is taken over, and nothing is sent: addresses are given. */
     const char *const argv[] = {path,
@@ -312,15 +323,9 @@ void probe_pasta(const struct check_context *context, struct check_result *resul
 void probe_slirp4netns(const struct check_context *context, struct check_result *result)
 {
     char path[4096], pid[16];
-    if (proc_find("slirp4netns", path, sizeof path) < 0) {
-        say_missing(context, "slirp4netns", "pasta", PACKAGE_SLIRP4NETNS, result);
+    pid_t target = hold_network(context, "slirp4netns", "pasta", PACKAGE_SLIRP4NETNS, path, result);
+    if (target < 0)
         return;
-    }
-    pid_t target = scratch_hold(enter_network, NULL);
-    if (target < 0) {
-        check_say_errno(result, CHECK_FAILED, -target, "a network namespace in a user namespace");
-        return;
-    }
     (void)snprintf(pid, sizeof pid, "%d", target);
     const char *const argv[] = {path, "--configure", "--disable-dns", pid, "tap0", NULL};
     probe_helper(context, argv, path, "pasta", target, result);

@@ -110,6 +110,16 @@ const struct engine *engine_find(const char *name)
     return NULL;
 }
 
+const struct engine *engine_typed(const char *name, struct err *err)
+{
+    char names[128];
+    const struct engine *engine = engine_find(name);
+    if (!engine)
+        (void)err_set(err, EINVAL, "unknown engine \"%s\", it must be one of: %s", name,
+                      engine_names(names, sizeof names));
+    return engine;
+}
+
 const char *engine_names(char *buf, size_t size)
 {
     size_t used = 0;

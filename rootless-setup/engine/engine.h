@@ -71,6 +71,8 @@ extern const size_t engines_count;
 
 /** By name or alias; NULL for an unknown one. */
 const struct engine *engine_find(const char *name);
+/** The same of what somebody typed. @return NULL with a message that lists what there is */
+const struct engine *engine_typed(const char *name, struct err *err);
 /** The names for a message: "docker, containerd, ...". @return buf */
 const char *engine_names(char *buf, size_t size);
 

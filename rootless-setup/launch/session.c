@@ -89,11 +89,10 @@ static int run_in_engine(const struct session *session, char *const *argv, struc
 {
     cleanup_line struct line line = {0};
     struct engine_dirs dirs;
-    char name[128], state_dir[PATH_MAX], names[128];
-    const struct engine *engine = engine_find(session->engine);
+    char name[128], state_dir[PATH_MAX];
+    const struct engine *engine = engine_typed(session->engine, err);
     if (!engine)
-        return err_set(err, EINVAL, "unknown engine \"%s\", it must be one of: %s", session->engine,
-                       engine_names(names, sizeof names));
+        return -EINVAL;
     if (session->net || session->publish.n > 0)
         return err_set(err, EINVAL, "%s is for fresh namespaces: %s has a network",
                        session->net ? "--net" : "--publish", engine->title);
