@@ -34,7 +34,7 @@ check net.tun net.tproxy
 is "without /dev/net/tun: not ready" "$rc" 1
 says "tun device" failed
 says "nf_tables tproxy" ok
-like "the cause" "$out" "tun device: the tun module is not loaded"
+like "the cause" "$out" "tun device \(net.tun\): the tun module is not loaded"
 sed -n '/^sudo sh -eu /,/^END_OF_REMEDIES$/p' <<<"$out" | sed '1d;$d' >"$work/remedy"
 like "the remedy" "$(cat "$work/remedy")" "modprobe -a tun"
 ok "root follows it" sh -eu "$work/remedy"

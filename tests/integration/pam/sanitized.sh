@@ -15,7 +15,7 @@ module=$work/pam_rootless.so
 cd "$SOURCE_ROOT"
 ok "the module is built with them" gcc -g -O1 -fPIC -shared -fsanitize=address,undefined -fno-omit-frame-pointer \
     -D_GNU_SOURCE -I. -DROOTLESS_BINDIR='"/nowhere"' -fvisibility=hidden -o "$module" \
-    pam/*.c lib/base/{birth,clock,cursor,err,fd,file,keyring,parse,str,text}.c \
+    pam/*.c lib/base/{birth,clock,cursor,cursor_word,err,fd,fdflag,file,keyring,parse,proc,str,text}.c \
     lib/subid/{accounts,change,content,db,edits,holder,line,lock,logindefs,mark,nsswitch,place,provision,record,recover,render,replay,space,stage,subid,transact}.c \
     -Wl,--version-script=pam/pam_rootless.map -lpam
 cd /
