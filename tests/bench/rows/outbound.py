@@ -65,8 +65,9 @@ class Rows:
 
     def compare(self, name, unit, samples, commands, targets, cost_unit="CPU ms/GB"):
         """Adds the figure of samples; targets: against raw, against the best peer."""
+        raw, peer = targets
         path.compare(self.table, Figure(name, unit, {}, "more", commands, {}, cost_unit), samples,
-                     [peer_name for peer_name, _, _ in self.peers], targets)
+                     ((("raw",), raw), ([peer_name for peer_name, _, _ in self.peers], peer)))
 
     def outbound(self):
         """TCP, by iperf3; each has a server of its own, which is busy while a run of the other hangs."""

@@ -180,15 +180,8 @@ class Rows:
         self.rounds, self.table, self.makers = rounds, table, makers(prefix)
 
     def compare(self, name, unit, samples, commands, against, better="more", cost_unit="CPU ms/GB"):
-        """Adds the figure of samples. against: whom ours is held against, or those of whom the best counts, to the
-        target; whoever was not measured is left out."""
-        figures, costs = path.split(samples)
-        held = []
-        for others, target in against:
-            there = tuple(other for other in others if other in figures)
-            if there:
-                held.append(("ours", there[0] if len(there) == 1 else there, target))
-        self.table.compare(Figure(name, unit, figures, better, commands, costs if cost_unit else {}, cost_unit), held)
+        """Adds the figure of samples; against: path.compare()'s."""
+        path.compare(self.table, Figure(name, unit, {}, better, commands, {}, cost_unit), samples, against)
 
     def named(self, *kinds):
         """The contenders of some kinds, old and new."""
