@@ -22,6 +22,8 @@ make_kit_user() {
 # command may run. Its output is in $work/kit.log.
 start_kit() {
     state=$runtime/kit
+    # That of an instance which was killed would be taken for the new one's.
+    rm -f "$state/api.sock"
     start_as_user rootlesskit --state-dir="$state" "$@" >"$work/kit.log" 2>&1
     kit=$pid
     wait_for 10 test -e "$state/api.sock" || note "$(cat "$work/kit.log")"

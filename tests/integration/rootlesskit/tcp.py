@@ -28,6 +28,7 @@ import sys
 import time
 
 MODE, ADDRESS, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
+STAY = []
 
 
 async def echo(reader, writer):
@@ -201,6 +202,8 @@ def answer(local=None):
 
 async def deaf(_reader, writer):
     writer.transport.pause_reading()
+    # Nothing else holds what neither reads nor is woken: it would be collected, and the connection reset.
+    STAY.append(writer)
     await asyncio.Event().wait()
 
 
