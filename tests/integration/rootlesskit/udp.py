@@ -172,7 +172,7 @@ def burst(n, size):
 
 def mixed(n):
     lost = []
-    with client(0.5) as s:
+    with client(5) as s:  # a busy machine is late; what is lost stays so
         for first in range(0, n + 1, 16):
             sent = [os.urandom(k) for k in range(first, min(first + 16, n + 1))]
             for data in sent:
