@@ -33,11 +33,11 @@ struct turn {
 };
 
 struct dns_query {
+    struct table_item item;
     struct loop_source source;
-    struct loop_grave grave;
     struct dns_front *front;
-    struct dns_query *next; /**< of the free ones, or of those that wait */
-    int fd;                 /**< connected to the resolver that is asked; < 0: unused */
+    struct dns_query *next; /**< of those that wait */
+    int fd;                 /**< connected to the resolver that is asked; < 0: none is */
     struct sockaddr_storage client;
     struct turn turn;
     uint16_t len;
@@ -45,12 +45,12 @@ struct dns_query {
 };
 
 struct dns_call {
+    struct table_item item;
     struct loop_source source;
-    struct loop_grave grave;
     struct dns *dns;
     struct dns_call *next; /**< likewise */
-    int client_fd;         /**< < 0: unused */
-    int fd;                /**< connecting to ... */
+    int client_fd;
+    int fd; /**< connecting to ... */
     struct sockaddr_storage to;
     struct turn turn;
 };
@@ -81,26 +81,13 @@ static bool is_last(const struct dns *dns, const struct turn *turn)
 
 static struct dns_query *alloc_query(struct dns_front *front)
 {
-    struct dns *dns = front->dns;
-    struct dns_query *query = dns->free_query;
-    if (query)
-        dns->free_query = query->next;
-    else if (dns->n_queries < DNS_QUERIES)
-        query = &dns->queries[dns->n_queries++];
-    else
+    struct dns_query *query = table_take(&front->dns->queries);
+    if (!query)
         return NULL;
     query->front = front;
     query->fd = -EBADF;
     query->turn = first_turn();
     return query;
-}
-
-static void give_query_back(struct loop_grave *grave)
-{
-    struct dns_query *query = loop_owner(grave, struct dns_query, grave);
-    struct dns *dns = query->front->dns;
-    query->next = dns->free_query;
-    dns->free_query = query;
 }
 
 static void hang_up(struct dns_query *query)
@@ -112,8 +99,7 @@ static void hang_up(struct dns_query *query)
 static void release_query(struct dns_query *query)
 {
     hang_up(query);
-    query->grave.free_fn = give_query_back;
-    loop_bury(&query->front->dns->worker->loop, &query->grave);
+    table_bury(&query->front->dns->worker->loop, query);
 }
 
 static void reply(struct dns_query *query, const void *data, size_t len)
@@ -222,30 +208,19 @@ static void on_query(struct loop_source *source, uint32_t events)
 
 static struct dns_call *alloc_call(struct dns *dns)
 {
-    struct dns_call *call = dns->free_call;
-    if (call)
-        dns->free_call = call->next;
-    else if (dns->n_calls < DNS_CALLS)
-        call = &dns->calls[dns->n_calls++];
-    else
+    struct dns_call *call = table_take(&dns->calls);
+    if (!call)
         return NULL;
-    *call = (struct dns_call){.dns = dns, .fd = -EBADF, .turn = first_turn()};
+    call->dns = dns;
+    call->fd = -EBADF;
+    call->turn = first_turn();
     return call;
-}
-
-static void give_call_back(struct loop_grave *grave)
-{
-    struct dns_call *call = loop_owner(grave, struct dns_call, grave);
-    call->next = call->dns->free_call;
-    call->dns->free_call = call;
 }
 
 /* The client's socket is somebody else's by now. */
 static void release_call(struct dns_call *call)
 {
-    call->client_fd = -EBADF;
-    call->grave.free_fn = give_call_back;
-    loop_bury(&call->dns->worker->loop, &call->grave);
+    table_bury(&call->dns->worker->loop, call);
 }
 
 static void on_connected(struct loop_source *source, uint32_t events);
@@ -311,9 +286,9 @@ static void on_connection(struct listener *listener, int take_sock,
 
 static bool tick_queries(struct dns *dns, int64_t now_ms)
 {
+    struct dns_query *query = NULL;
     bool waiting = dns->waiting_query;
-    for (uint32_t i = 0; i < dns->n_queries; i++) {
-        struct dns_query *query = &dns->queries[i];
+    while ((query = table_next(&dns->queries, query))) {
         if (query->fd >= 0 && query->turn.deadline <= now_ms)
             ask_next(query);
         waiting |= query->fd >= 0;
@@ -323,24 +298,22 @@ static bool tick_queries(struct dns *dns, int64_t now_ms)
 
 static bool tick_calls(struct dns *dns, int64_t now_ms)
 {
-    bool waiting = false;
-    for (uint32_t i = 0; i < dns->n_calls; i++) {
-        struct dns_call *call = &dns->calls[i];
-        if (call->client_fd >= 0 && call->turn.deadline <= now_ms)
+    struct dns_call *call = NULL;
+    while ((call = table_next(&dns->calls, call)))
+        if (call->turn.deadline <= now_ms)
             call_next(call);
-        waiting |= call->client_fd >= 0;
-    }
-    return waiting;
+    return table_next(&dns->calls, NULL) != NULL;
 }
 
 static void on_changed(struct resolvers *resolvers)
 {
     struct dns *dns = loop_owner(resolvers, struct dns, resolvers);
-    for (uint32_t i = 0; i < dns->n_queries; i++) {
-        if (dns->queries[i].fd < 0)
-            continue;
-        dns->queries[i].turn = first_turn();
-        ask_next(&dns->queries[i]);
+    struct dns_query *query = NULL;
+    while ((query = table_next(&dns->queries, query))) {
+        if (query->fd < 0)
+            continue; /* it waits for the very look */
+        query->turn = first_turn();
+        ask_next(query);
     }
 }
 
@@ -374,11 +347,11 @@ static void on_tick(struct worker_timer *timer, int64_t now_ms)
 int dns_init(struct dns *dns, struct worker *worker, int resolvers_fd, struct err *err)
 {
     *dns = (struct dns){.worker = worker, .timer.fn = on_tick};
-    dns->queries = table_reserve(DNS_QUERIES * sizeof *dns->queries);
-    dns->calls = table_reserve(DNS_CALLS * sizeof *dns->calls);
-    if (!dns->queries || !dns->calls)
-        return err_set(err, ENOMEM, "no memory for DNS queries");
-    return resolvers_init(&dns->resolvers, worker, resolvers_fd, on_changed, on_ready, err);
+    int r = table_init(&dns->queries, sizeof(struct dns_query), DNS_QUERIES, err);
+    if (r == 0)
+        r = table_init(&dns->calls, sizeof(struct dns_call), DNS_CALLS, err);
+    return r < 0 ? r
+                 : resolvers_init(&dns->resolvers, worker, resolvers_fd, on_changed, on_ready, err);
 }
 
 int dns_serve(struct dns *dns, struct dns_front *front, int udp_fd, int tcp_fd, bool refused,

@@ -12,12 +12,12 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
 #include "lib/base/loop.h"
 #include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/resolvers.h"
+#include "rootlesskit/gateway/table.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
@@ -46,14 +46,9 @@ struct dns {
     struct dns_front v4, v6;
     struct worker_timer timer;
     struct resolvers resolvers;
-    struct dns_query *queries; /**< DNS_QUERIES, touched only when used */
-    struct dns_query *free_query;
+    struct table queries, calls;
     struct dns_query *waiting_query; /**< for a look at the host's resolvers */
-    uint32_t n_queries;              /**< ever used: [0, n_queries) */
-    struct dns_call *calls;          /**< DNS_CALLS, likewise */
-    struct dns_call *free_call;
-    struct dns_call *waiting_call;
-    uint32_t n_calls;
+    struct dns_call *waiting_call;   /**< likewise */
 };
 
 /** @param resolvers_fd  resolvers_init()'s */
