@@ -106,6 +106,12 @@ static void close_control(struct endpoint *endpoint)
     endpoint->control_fd = fd_close(endpoint->control_fd);
 }
 
+/* @param r  msg_recv()'s. @return whether the request is still to be read */
+static bool comes_again(int r)
+{
+    return r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM;
+}
+
 static void on_request(struct loop_source *source, uint32_t events)
 {
     (void)events;
@@ -113,13 +119,21 @@ static void on_request(struct loop_source *source, uint32_t events)
     struct control_request request;
     int fds[MSG_FDS_MAX];
     size_t n_fds = 0;
-    if (msg_recv(source->fd, &request, sizeof request, fds, &n_fds) <= 0) {
+    int r = msg_recv(source->fd, &request, sizeof request, fds, &n_fds);
+    if (comes_again(r))
+        return;
+    if (r <= 0 && r != -EMFILE) {
         close_control(endpoint);
         return;
     }
     struct err err = {0};
     struct control_reply reply = {.op = request.op};
-    reply.code = answer(endpoint, &request, n_fds > 0 ? fds[0] : -EBADF, &reply, &err);
+    if (r == -EMFILE)
+        reply.code = err_set(&err, EMFILE,
+                             "rootlesskit has no file descriptor left for the answer: raise its "
+                             "limit of open files (ulimit -n, LimitNOFILE=) and ask again");
+    else
+        reply.code = answer(endpoint, &request, n_fds > 0 ? fds[0] : -EBADF, &reply, &err);
     for (size_t i = 0; i < n_fds; i++)
         fd_close(fds[i]);
     (void)str_copy(reply.message, sizeof reply.message, err.msg);

@@ -72,6 +72,19 @@ is "OpenMetrics that Prometheus's parser takes" "$(metric)" 16
 is "published ports" "$(metric rootlesskit_published_ports)" 2
 is "no flow" "$(metric rootlesskit_flows)" 0
 
+# The parent without room for the file that is to be written: this question fails, the server stays.
+server() { pgrep -u "$user" -f '^[^ ]*rootlesskit-api '; }
+limit=$(as_user prlimit --pid "$kit" --nofile --noheadings --output SOFT)
+free=0
+while [ -e "/proc/$kit/fd/$free" ]; do free=$((free + 1)); done
+before=$(server)
+as_user prlimit --pid "$kit" --nofile="$free:"
+run ctl flows
+as_user prlimit --pid "$kit" --nofile="$limit:"
+like "no file descriptor is left for the answer" "$rc $err" "^1 error: rootlesskit has no file descriptor left.*LimitNOFILE"
+is "and the next one is answered" "$(metric rootlesskit_flows)" 0
+is "by the same server" "$(server)" "$before"
+
 hold outbound inside python3 "$work/observe.py" hold 10.0.2.2 5000 3
 one='{"proto":"tcp","direction":"outbound","state":"open","childIP":"10.0.2.100","remoteIP":"10.0.2.2","remotePort":5000,"dialledIP":"127.0.0.1","dialledPort":5000,"sentBytes":1,"receivedBytes":1}'
 is "outbound: who, where to, where to really, and how much" "$(flows)" "$one"$'\n'"$one"$'\n'"$one"
