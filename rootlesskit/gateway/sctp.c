@@ -5,6 +5,10 @@
  * What the destination does not take, and a message that comes in parts, is held in memory of the
  * way's own: whole, it blocks the source until it is sent.
  *
+ * There is memory for SCTP_HELD such messages (room.h). With none left, whoever has something to
+ * read waits in a queue, and is not read: the message might have to be held. What is given back is
+ * the next one's, for one message; who keeps others waiting for SCTP_HELD_MS is aborted.
+ *
  * SCTP knows no half-close: whoever shuts an association down sends no more and gets what is under
  * way. So the end of one end shuts the other one down, whose last messages are read and have nobody
  * to go to; when both have ended they are closed. An error of either aborts both.
@@ -29,6 +33,8 @@
 #define BUDGET 64
 
 struct way {
+    struct room_claim claim; /* on memory for a message */
+    struct association *association;
     unsigned char *held; /* SCTP_MESSAGE_MAX bytes, or NULL */
     uint32_t len;
     bool whole; /* all of the message is in it */
@@ -55,6 +61,7 @@ struct association {
 
 static void let_go(struct way *way)
 {
+    room_leave(&way->association->sctp->room, &way->claim);
     if (way->held)
         (void)munmap(way->held, SCTP_MESSAGE_MAX);
     way->held = NULL;
@@ -68,9 +75,10 @@ static void drop(struct association *association, bool abort)
     struct stats_counters *counters = &sctp->worker->stats.counters;
     if (!association->connecting)
         counters->closed[STATS_SCTP][STATS_PUBLISHED]++;
+    for (int i = 0; i < 2; i++)
+        let_go(&association->way[i]);
     for (int i = 0; i < 2; i++) {
         struct end *end = &association->end[i];
-        let_go(&association->way[i]);
         loop_del(&sctp->worker->loop, &end->source);
         if (abort)
             relay_reset(end->fd); /* which SCTP calls so */
@@ -131,6 +139,7 @@ static int send_on(const struct way *way, int fd, unsigned char *data, size_t le
 /* Puts what is in the common buffer aside. */
 static int hold(struct way *way, const unsigned char *data, size_t len, bool whole)
 {
+    room_take(&way->association->sctp->room, &way->claim);
     if (!way->held)
         way->held = table_reserve(SCTP_MESSAGE_MAX);
     if (!way->held)
@@ -148,10 +157,6 @@ static int pass_on(struct association *association, int w, unsigned char *data, 
     struct way *way = &association->way[w];
     struct stats_counters *counters = &association->sctp->worker->stats.counters;
     enum stats_way direction = w == 1 ? STATS_SENT : STATS_RECEIVED;
-    if (association->way[1 - w].ended) {
-        let_go(way);
-        return 0; /* nobody to go to */
-    }
     int r = send_on(way, association->end[1 - w].fd, data, len);
     if (r == -EAGAIN && !way->whole) {
         r = hold(way, data, len, true);
@@ -175,6 +180,23 @@ static void end_way(struct association *association, int w)
     (void)shutdown(association->end[1 - w].fd, SHUT_WR);
 }
 
+/* What is read may have to be held. Who has nothing to read does not stand in the queue: his turn
+ * would keep the others waiting. @return 0; -EAGAIN: it has to wait, or nothing is there; -errno */
+static int find_room(struct association *association, int w)
+{
+    struct sctp *sctp = association->sctp;
+    struct way *way = &association->way[w];
+    unsigned char byte;
+    if (room_is_open(&sctp->room, &way->claim) || association->way[1 - w].ended)
+        return 0;
+    ssize_t n = recv(association->end[w].fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    if (n <= 0)
+        return n < 0 ? -errno : 0; /* the end needs no memory */
+    room_wait(&sctp->room, &way->claim);
+    worker_timer_start(sctp->worker, &sctp->timer);
+    return -EAGAIN;
+}
+
 /* One message, or a part of it. @return 0, or what the way came to */
 static int step(struct association *association, int w)
 {
@@ -186,6 +208,9 @@ static int step(struct association *association, int w)
     bool whole = false;
     if (room == 0)
         return -EMSGSIZE;
+    int r = find_room(association, w);
+    if (r < 0)
+        return r;
     ssize_t n = receive(way, association->end[w].fd, into, room, &whole);
     if (n < 0)
         return (int)n;
@@ -193,9 +218,11 @@ static int step(struct association *association, int w)
         end_way(association, w);
         return -EAGAIN;
     }
+    if (association->way[1 - w].ended)
+        return 0; /* nobody to go to */
     if (whole && !way->held)
         return pass_on(association, w, into, (size_t)n);
-    int r = hold(way, into, (size_t)n, whole);
+    r = hold(way, into, (size_t)n, whole);
     return r >= 0 && whole ? pass_on(association, w, way->held, way->len) : r;
 }
 
@@ -208,11 +235,16 @@ static bool pump(struct association *association, int w)
     return r == 0 || r == -EAGAIN || r == -EINTR;
 }
 
+static bool waits(const struct way *way)
+{
+    return way->whole || room_is_waiting(&way->claim);
+}
+
 static uint32_t wanted(const struct association *association, int i)
 {
     if (association->connecting)
         return EPOLLOUT;
-    return (association->way[i].whole ? 0 : (uint32_t)EPOLLIN) |
+    return (waits(&association->way[i]) ? 0 : (uint32_t)EPOLLIN) |
            (association->way[1 - i].whole ? (uint32_t)EPOLLOUT : 0);
 }
 
@@ -226,6 +258,11 @@ static void set_interest(struct association *association)
         if (loop_mod(&association->sctp->worker->loop, &end->source, events) == 0)
             end->events = events;
     }
+}
+
+static void on_room(struct room_claim *claim)
+{
+    set_interest(loop_owner(claim, struct way, claim)->association);
 }
 
 static void on_client_end(struct loop_source *source, uint32_t events);
@@ -260,8 +297,8 @@ static void on_end(struct association *association, int i, uint32_t events)
     bool ok = !association->connecting || finish_connect(association);
     if (ok && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         ok = pump(association, i);
-    /* What waits for the other end keeps the error from being read: it would be told for ever. */
-    if ((events & EPOLLERR) && association->way[i].whole)
+    /* A message that waits keeps the error from being read: it would be told for ever. */
+    if ((events & EPOLLERR) && waits(&association->way[i]))
         ok = false;
     if (ok && (events & EPOLLOUT))
         ok = pump(association, 1 - i);
@@ -325,6 +362,7 @@ static void on_client(struct listener *listener, int take_sock, const struct soc
         return;
     }
     association->sctp = sctp;
+    association->way[0].association = association->way[1].association = association;
     association->port_id = port->id;
     association->connecting = true;
     association->deadline = clock_ms() + SCTP_CONNECT_MS;
@@ -337,21 +375,29 @@ static void on_client(struct listener *listener, int take_sock, const struct soc
         drop(association, true);
 }
 
+static bool is_overdue(const struct association *association, int64_t now_ms)
+{
+    const struct room *room = &association->sctp->room;
+    const struct way *way = association->way;
+    return room_is_overdue(room, &way[0].claim, now_ms - SCTP_HELD_MS) ||
+           room_is_overdue(room, &way[1].claim, now_ms - SCTP_HELD_MS);
+}
+
 static void on_tick(struct worker_timer *timer, int64_t now_ms)
 {
     struct sctp *sctp = loop_owner(timer, struct sctp, timer);
     struct association *association = NULL;
     bool waiting = false;
     while ((association = table_next(&sctp->associations, association))) {
-        if (!association->connecting)
-            continue;
-        waiting = true;
-        if (now_ms < association->deadline)
-            continue;
-        stats_failed(&sctp->worker->stats, STATS_PUBLISHED, ETIMEDOUT);
-        drop(association, true);
+        waiting |= association->connecting;
+        if (association->connecting && now_ms >= association->deadline) {
+            stats_failed(&sctp->worker->stats, STATS_PUBLISHED, ETIMEDOUT);
+            drop(association, true);
+        } else if (is_overdue(association, now_ms)) {
+            drop(association, true);
+        }
     }
-    if (!waiting)
+    if (!waiting && !room_is_wanted(&sctp->room))
         worker_timer_stop(timer);
 }
 
@@ -383,6 +429,7 @@ int sctp_init(struct sctp *sctp, struct worker *worker, struct err *err)
 {
     *sctp = (struct sctp){.worker = worker, .timer.fn = on_tick, .stats.put = put_associations};
     stats_join(&worker->stats, &sctp->stats);
+    room_init(&sctp->room, SCTP_HELD, on_room);
     sctp->buffer = table_reserve(SCTP_MESSAGE_MAX);
     if (!sctp->buffer)
         return err_set(err, ENOMEM, "no memory for messages");

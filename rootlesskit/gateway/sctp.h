@@ -6,7 +6,8 @@
  * Not kept are the client's address, and further addresses of either side: each association has
  * its own. A message that is longer than SCTP_MESSAGE_MAX, or of a stream that the other side does
  * not take, aborts both. Who sends faster than the other side reads is not read meanwhile; one
- * message waits in memory that is there as long as it does.
+ * message waits in memory that is there as long as it does. With too many of them nobody else is
+ * read who might need some, each until his turn comes.
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "rootlesskit/gateway/listener.h"
+#include "rootlesskit/gateway/room.h"
 #include "rootlesskit/gateway/worker.h"
 
 struct err;
@@ -24,6 +26,12 @@ struct relay_census;
 #define SCTP_MESSAGE_MAX (256 * 1024)
 /** Of all ports: two fds each, which strangers can cause. */
 #define SCTP_ASSOCIATIONS 4096
+/** Messages that wait, of all associations: 64 MiB at most, which a small machine can spare.
+ * Strangers could have each way of SCTP_ASSOCIATIONS hold one, which makes 2 GiB. */
+#define SCTP_HELD 256
+/** For a message that waits, or has not come whole, while others want its memory: 256 KiB take as
+ * long at 200 kbit/s. */
+#define SCTP_HELD_MS 10000
 /** Each way, at most: the kernel has memory for each stream of an association. */
 #define SCTP_STREAMS 1024
 /** For the service to answer. */
@@ -31,8 +39,9 @@ struct relay_census;
 
 struct sctp {
     struct worker *worker;
-    struct worker_timer timer; /**< while somebody connects */
+    struct worker_timer timer; /**< while somebody connects, or waits for room */
     struct table associations;
+    struct room room; /**< for messages that wait */
     unsigned char *buffer;
     struct stats_source stats;
 };
