@@ -103,6 +103,8 @@ static ssize_t receive(struct way *way, int fd, unsigned char *into, size_t room
     ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
     if (n <= 0)
         return n < 0 ? -errno : 0;
+    if (message.msg_flags & MSG_NOTIFICATION)
+        return 0; /* the only one that shut_down() asks for */
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         struct sctp_rcvinfo from;
         if (c->cmsg_level != IPPROTO_SCTP || c->cmsg_type != SCTP_RCVINFO)
@@ -171,13 +173,22 @@ static int pass_on(struct association *association, int w, unsigned char *data, 
     return 0;
 }
 
+/* Of its end the kernel tells only the side that did not shut the association down, unless the
+ * other asks for it; it comes behind the last message. */
+static void shut_down(int fd)
+{
+    const struct sctp_event event = {.se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
+    (void)setsockopt(fd, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof event);
+    (void)shutdown(fd, SHUT_WR);
+}
+
 static void end_way(struct association *association, int w)
 {
     association->way[w].ended = true;
     let_go(&association->way[1 - w]);
     /* It would report its end for ever. */
     loop_del(&association->sctp->worker->loop, &association->end[w].source);
-    (void)shutdown(association->end[1 - w].fd, SHUT_WR);
+    shut_down(association->end[1 - w].fd);
 }
 
 /* What is read may have to be held. Who has nothing to read does not stand in the queue: his turn
