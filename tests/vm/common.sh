@@ -17,7 +17,7 @@ here4=198.18.9.1 here6=fd00:9::1 outside4=198.18.9.7 outside6=fd00:9::7
 
 # Those of a network namespace that just went are in use for a moment.
 unload() {
-    wait_for 20 unloaded "$@" || note "$(lsmod)"
+    wait_for 60 unloaded "$@" || note "$(lsmod)"
 }
 
 unloaded() {
@@ -38,7 +38,7 @@ make_outside() {
     outside=$!
     at_end kill "$outside"
     other_network() { [ "$(readlink "/proc/$outside/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-    wait_for 5 other_network
+    wait_for 60 other_network
     ip link add here0 type veth peer name out0 netns "$outside"
     at_end ip link del here0
     ip addr add "$here4/24" dev here0
@@ -59,6 +59,6 @@ outside_serves() {
     at_end kill $!
     outside python3 "$SOURCE_ROOT/tests/integration/rootlesskit/dns.py" "$outside4" 192.0.2.111 &
     at_end kill $!
-    wait_for 30 grep -q ready "$work/outside"
-    wait_for 30 dig +short +time=1 +tries=1 "@$outside4" a.example
+    wait_for 90 grep -q ready "$work/outside"
+    wait_for 90 dig +short +time=1 +tries=1 "@$outside4" a.example
 }

@@ -23,7 +23,7 @@ interfaces=$(ip -br link) namespaces=$(namespaces)
 start_kit --net=gateway --port-driver=builtin --copy-up=/etc \
     -p 0.0.0.0:8081:81/tcp -p '[::]:8082:[::1]:81/tcp6' -p 0.0.0.0:8083:81/udp \
     python3 "$work/who.py" 81 0.0.0.0 ::1
-wait_for 30 grep -q ready "$work/kit.log" || note "$(cat "$work/kit.log")"
+wait_for 90 grep -q ready "$work/kit.log" || note "$(cat "$work/kit.log")"
 in_child() { as_user nsenter -U -n -m --preserve-credentials -t "$(cat "$state/child_pid")" "$@"; }
 # asks NAME WANT [in_child|outside|env] PROTOCOL ADDRESS PORT
 asks() {
@@ -62,9 +62,9 @@ run outside "$work/ask" udp "$here4" 8083
 like "published, UDP: answered" "$out" "^[0-9.]+$"
 
 stop_kit
-ok "at the end no process is left" wait_for 20 family_gone
+ok "at the end no process is left" wait_for 60 family_gone
 is "no state directory" "$(state_dirs)" ""
 is "no interface" "$(ip -br link)" "$interfaces"
 as_before() { [ "$(namespaces)" = "$namespaces" ]; }
-ok "no namespace" wait_for 20 as_before
+ok "no namespace" wait_for 60 as_before
 done_testing

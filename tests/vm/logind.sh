@@ -31,7 +31,7 @@ for place in behind "in front of"; do
     like "so is the cgroup" "$(tail -n 1 <<<"$out")" "^/user.slice/user-$uid.slice/session-c?[0-9]+.scope$"
     like "the module gave the sub-ids" "$(grep -h "^$user:" /etc/subuid /etc/subgid | cut -d: -f3 | xargs)" "^65536 65536$"
     ok "after logout the directory is logind's to remove, later" test -d "/run/user/$uid"
-    ok "it does" wait_for 60 test ! -e "/run/user/$uid"
+    ok "it does" wait_for 180 test ! -e "/run/user/$uid"
     is "nothing is remembered" "$(find /run/rootless-toolkit -type f ! -name '*.lock' 2>/dev/null)" ""
 done
 # A session that logind is not asked about.

@@ -58,11 +58,11 @@ open_session other su - "$user"
 like "another session has another group" "$(in_session other 'sed -n s/^0:://p /proc/self/cgroup')" "^$tree/session-[0-9]+$"
 isnt "of its own" "$(in_session other 'sed -n s/^0:://p /proc/self/cgroup')" "$session"
 close_session other
-ok "its end takes its group away" wait_for 10 gone "$slice/session-2"
+ok "its end takes its group away" wait_for 60 gone "$slice/session-2"
 is "and nothing else" "$(inside 'sed -n s/^0:://p /proc/self/cgroup')" "$session"
 inside "mkdir -p $slice/left/over/deep" >/dev/null
 close_session alice
-ok "the last takes all of it" wait_for 10 gone "$slice"
+ok "the last takes all of it" wait_for 60 gone "$slice"
 clean_soon "nothing is left"
 is "sshd is where it was" "$(sed -n 's/^0:://p' "/proc/$(pgrep -of 'sshd: /usr/sbin/sshd')/cgroup")" /
 

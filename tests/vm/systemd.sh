@@ -19,7 +19,7 @@ says() { like "$1: $2" "$out" $'\n'"$2 +$1 .*${3:-}"; }
 gone() { [ ! -e "$runtime" ]; }
 delegate_anew() {
     systemctl restart "user@$uid.service"
-    wait_for 60 test -S "$runtime/bus"
+    wait_for 180 test -S "$runtime/bus"
 }
 # What check prints, from behind the heading to the verdict.
 offered() { sed -n '/^Remedies, to paste/,/ready for rootless engines/p' <<<"$out" | sed '1d;$d'; }
@@ -40,7 +40,7 @@ like "what to type" "$out" "loginctl enable-linger $uid"
 like "who may set it" "$out" "Or let it be set: sudo rootless-setup fix runtime-dir"
 
 paste_as_root runtime-dir
-wait_for 60 test -S "$runtime/bus"
+wait_for 180 test -S "$runtime/bus"
 check runtime-dir bus linger cgroup
 is "after the remedy: ready" "$rc" 0
 says "XDG_RUNTIME_DIR" ok
@@ -50,22 +50,22 @@ says "services after logout" ok
 says "cgroup v2" hint "user@$uid.service is delegated with: .*memory pids"
 like "what is missing" "$out" "not delegated: cpuset"
 loginctl disable-linger "$user"
-wait_for 60 gone
+wait_for 180 gone
 
 run rootless-setup fix --user "$user" runtime-dir
 is "fix runtime-dir: status" "$rc:$err" "0:"
-wait_for 60 test -S "$runtime/bus"
+wait_for 180 test -S "$runtime/bus"
 check runtime-dir bus linger
 is "after fix: ready" "$rc" 0
 run rootless-setup undo
 is "undo: status" "$rc:$err" "0:"
-ok "undo: the session ends" wait_for 60 gone
+ok "undo: the session ends" wait_for 180 gone
 check linger
 says "services after logout" hint
 is "undo: no file is left" "$(ls /var/lib/systemd/linger)" ""
 
 loginctl enable-linger "$user"
-wait_for 60 test -S "$runtime/bus"
+wait_for 180 test -S "$runtime/bus"
 run rootless-setup fix --user "$user" cgroup
 is "fix cgroup: status" "$rc:$err" "0:"
 delegate_anew

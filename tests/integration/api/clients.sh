@@ -216,7 +216,7 @@ kill -INT "$proxy"
 run wait "$proxy"
 is "SIGINT: a clean end" "$rc" 0
 ok "SIGINT: the port is free again" no_ports
-ok "SIGINT: nobody listens" wait_for 5 nobody_listens
+ok "SIGINT: nobody listens" wait_for 20 nobody_listens
 
 start_proxy
 kill -KILL "$(pgrep -P "$proxy" -x docker-proxy)"
@@ -227,8 +227,8 @@ ok "the real one is killed: the port is free again" no_ports
 start_proxy
 isnt "it is killed: before, the port is there" "$(ports)" ""
 kill -KILL "$proxy"
-ok "it is killed: the real one ends, too" wait_for 10 nobody_listens
-ok "it is killed: the port is free again" wait_for 10 no_ports
+ok "it is killed: the real one ends, too" wait_for 30 nobody_listens
+ok "it is killed: the port is free again" wait_for 30 no_ports
 
 start_proxy
 keeper=$(pgrep -P "$proxy" -x rootlesskit-doc)
@@ -245,8 +245,8 @@ daemon=$!
 wait_for 20 test -s "$work/result" || true
 isnt "dockerd is killed: before, the port is there" "$(ports)" ""
 kill -KILL "$daemon"
-ok "dockerd is killed: the port is free again" wait_for 10 no_ports
-ok "dockerd is killed: nobody listens" wait_for 10 nobody_listens
+ok "dockerd is killed: the port is free again" wait_for 30 no_ports
+ok "dockerd is killed: nobody listens" wait_for 30 nobody_listens
 
 rootlessctl add-ports "127.0.0.1:$port:80/tcp" >"$work/.out"
 start_proxy

@@ -24,7 +24,7 @@ serve() {
     local name=$1
     shift
     start_as_user rootlesskit --state-dir="$runtime/$name" "$@" sleep 600 >"$work/$name.log" 2>&1
-    wait_for 15 started_or_ended "$runtime/$name/api.sock" || true
+    wait_for 30 started_or_ended "$runtime/$name/api.sock" || true
     if [ -S "$runtime/$name/api.sock" ]; then
         kits+=("$pid")
         servers+=("$name=$runtime/$name/api.sock")

@@ -46,7 +46,7 @@ elif ! mkdir "$group" 2>/dev/null; then
 else
     leave() {
         kill "$manager" 2>/dev/null || true
-        wait_for 10 empty || true
+        wait_for 30 empty || true
         find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
     }
     empty() { ! grep -q 1 "$group/cgroup.events"; }

@@ -155,7 +155,7 @@ for delay in 0.005 0.01 0.02 0.03 0.04 0.05 0.07; do
     kill -KILL $victim 2>/dev/null || true
     wait $victim 2>/dev/null || true
 done
-wait_for 10 as_before || true
+wait_for 30 as_before || true
 is "a killed run leaves nothing" "$(state)" "$before"
 
 done_testing

@@ -15,7 +15,7 @@ use_network() {
     unshare --net sleep infinity &
     remote_pid=$!
     at_end kill "$remote_pid"
-    wait_for 5 sh -c "[ \$(readlink /proc/$remote_pid/ns/net) != $(readlink /proc/self/ns/net) ]"
+    wait_for 10 sh -c "[ \$(readlink /proc/$remote_pid/ns/net) != $(readlink /proc/self/ns/net) ]"
     ip link add cable0 type veth peer name cable0 netns "$remote_pid"
     cable "$machine" "$machine6"
     on_remote bash -c "$(declare -f cable); cable $remote $remote6"
@@ -35,7 +35,7 @@ use_resolver() {
     at_end kill $!
     rm -f /etc/resolv.conf
     echo "nameserver 127.0.0.1" >/etc/resolv.conf
-    wait_for 5 sh -c "ss -lunH 'sport = :53' | grep -q ."
+    wait_for 10 sh -c "ss -lunH 'sport = :53' | grep -q ."
 }
 
 # Two web servers that say where they are: http://127.0.0.1:8000/ "machine", http://$remote:8000/ "remote".
@@ -48,8 +48,8 @@ serve_pages() {
         "${enter[@]}" python3 -m http.server --directory "$work/$place" 8000 >/dev/null 2>&1 &
         at_end kill $!
     done
-    wait_for 10 gives 127.0.0.1:8000 machine
-    wait_for 10 gives "$remote:8000" remote
+    wait_for 30 gives 127.0.0.1:8000 machine
+    wait_for 30 gives "$remote:8000" remote
 }
 
 # The file system of a container: busybox, a page that says PAGE, and one that says who asks.

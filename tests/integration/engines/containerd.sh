@@ -88,10 +88,10 @@ for net in slirp4netns gateway; do
     run container --net-host $image out-$net wget -qO- "http://$remote:8000/"
     is "$net: out to a remote server" "$out" remote
     serve web-$net --net-host
-    ok "$net: a published port" wait_for 10 answers
+    ok "$net: a published port" wait_for 30 answers
     unserve web-$net
     stop_containerd
-    ok "$net: nothing of it is left" wait_for 5 sh -c "! pgrep -u $uid"
+    ok "$net: nothing of it is left" wait_for 10 sh -c "! pgrep -u $uid"
 
     network=()
     ok "$net, --detach-netns: containerd answers" start_containerd $net --detach-netns
@@ -102,7 +102,7 @@ for net in slirp4netns gateway; do
     run container "${isolated[@]}" $image in-$net wget -qO- "http://$remote:8000/"
     is "$net: out from the detached network" "$out" remote
     serve detached-$net "${isolated[@]}"
-    ok "$net: a published port leads into it" wait_for 10 answers
+    ok "$net: a published port leads into it" wait_for 30 answers
     unserve detached-$net
     stop_containerd
 done

@@ -36,7 +36,7 @@ web() {
     docker run -d --stop-signal KILL --name "$name" "${publish[@]}" image httpd -f -p 80 -h /www
 }
 answers() { # NAME ADDRESS:PORT
-    ok "$1" wait_for 5 gives "$2" page
+    ok "$1" wait_for 20 gives "$2" page
     [ "$rc" -eq 0 ] || note "$(get "$2")"
 }
 
@@ -72,7 +72,7 @@ like "a port that another container has" "$err" "port is already allocated"
 docker rm -f taken >/dev/null
 python3 -m http.server --bind 127.0.0.1 9000 >/dev/null 2>&1 &
 at_end kill $!
-wait_for 5 listens 9000
+wait_for 10 listens 9000
 run web taken 127.0.0.1:9000:80
 like "a port that the machine uses" "$err" "address already in use"
 docker rm -f taken >/dev/null
@@ -82,12 +82,12 @@ docker restart some >/dev/null
 answers "after a restart: 127.0.0.1:8081" 127.0.0.1:8081
 answers "after a restart: the range" 127.0.0.1:8084
 docker stop some >/dev/null
-ok "stop frees the ports" wait_for 5 listens_not 8081
-ok "of the range too" wait_for 5 listens_not 8086
+ok "stop frees the ports" wait_for 10 listens_not 8081
+ok "of the range too" wait_for 10 listens_not 8086
 docker start some >/dev/null
 answers "start takes them again" 127.0.0.1:8081
 docker rm -f some >/dev/null
-ok "rm frees them" wait_for 5 listens_not 8081
+ok "rm frees them" wait_for 10 listens_not 8081
 is "the API's list agrees" "$(ports)" "$(docker port all | wc -l)"
 
 # shellcheck disable=SC2016
@@ -99,12 +99,12 @@ who_udp() { echo who | on_remote socat -t2 - "UDP4:$machine:$1" 2>/dev/null; }
 answered_udp() { who_udp "$1" | grep -q .; }
 echo_back 127.0.0.1:5300:53/udp
 udp() { [ "$(echo "$1" | socat -t2 - "UDP4:$2" 2>/dev/null)" = "$1 back" ]; }
-ok "-p 127.0.0.1:5300:53/udp" wait_for 5 udp hello 127.0.0.1:5300
+ok "-p 127.0.0.1:5300:53/udp" wait_for 20 udp hello 127.0.0.1:5300
 ok "again" udp more 127.0.0.1:5300
 docker rm -f echo >/dev/null
-ok "rm frees a UDP port" wait_for 5 sh -c '! ss -lunH "sport = :5300" | grep -q .'
+ok "rm frees a UDP port" wait_for 20 sh -c '! ss -lunH "sport = :5300" | grep -q .'
 echo_back 5301:53/udp
-ok "UDP for a remote client, again and again" wait_for 5 answered_udp 5301
+ok "UDP for a remote client, again and again" wait_for 20 answered_udp 5301
 for _ in 1 2 3; do who_udp 5301; done >"$work/who"
 is "each is answered" "$(wc -l <"$work/who")" 3
 note "which is seen as $(sort -u "$work/who" | xargs)"
@@ -152,10 +152,10 @@ ok "without Docker's proxy: dockerd answers" start_docker --userland-proxy=false
 web direct 8091:80 >/dev/null
 echo_back 5302:53/udp
 as_user rootlessctl --socket "$runtime/kit/api.sock" add-ports "$machine:8091:8091/tcp" "$machine:5302:5302/udp" >/dev/null
-ok "without Docker's proxy: the page" wait_for 5 sh -c "curl -sS --max-time 5 http://$machine:8091/ | grep -q page"
+ok "without Docker's proxy: the page" wait_for 20 sh -c "curl -sS --max-time 5 http://$machine:8091/ | grep -q page"
 is "a container sees a remote client" \
     "$(on_remote curl -sS --max-time 5 "http://$machine:8091/cgi-bin/who" | sed 's/.*f:\([0-9.]*\).*/\1/')" "$remote"
-wait_for 5 answered_udp 5302 || true
+wait_for 20 answered_udp 5302 || true
 is "by UDP too" "$(who_udp 5302)" "$remote"
 stop_docker
 done_testing

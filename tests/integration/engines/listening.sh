@@ -24,27 +24,27 @@ make_rootfs "$work/rootfs" page
 tar -C "$work/rootfs" -c . | docker import - image >/dev/null
 
 docker run -d --stop-signal KILL --name web -p 8080:80 image httpd -f -p 80 -h /www >/dev/null
-ok "a container's port answers" wait_for 10 gives 127.0.0.1:8080 page
-ok "in IPv6" wait_for 10 gives "[::1]:8080" page
-ok "list-ports knows that somebody listens" wait_for 5 is_listening "2 true"
+ok "a container's port answers" wait_for 30 gives 127.0.0.1:8080 page
+ok "in IPv6" wait_for 30 gives "[::1]:8080" page
+ok "list-ports knows that somebody listens" wait_for 20 is_listening "2 true"
 good=0
 for _ in 1 2 3; do
     docker restart web >/dev/null
-    if wait_for 10 gives 127.0.0.1:8080 page; then good=$((good + 1)); fi
+    if wait_for 30 gives 127.0.0.1:8080 page; then good=$((good + 1)); fi
 done
 is "it answers after each restart" "$good" 3
 docker stop web >/dev/null
-ok "stopped: refused" wait_for 5 listens_not 8080
+ok "stopped: refused" wait_for 10 listens_not 8080
 docker start web >/dev/null
-ok "started: answers" wait_for 10 gives 127.0.0.1:8080 page
+ok "started: answers" wait_for 30 gives 127.0.0.1:8080 page
 
 # A service of the container's on the namespace's network, and a port by hand that waits for it.
 ctl add-ports 127.0.0.1:8081:8090/tcp >/dev/null
-ok "a port by hand: refused" wait_for 5 listens_not 8081
+ok "a port by hand: refused" wait_for 10 listens_not 8081
 docker run -d --stop-signal KILL --name host --network host image httpd -f -p 8090 -h /www >/dev/null
 good=0
 for _ in 1 2 3; do
-    if wait_for 10 gives 127.0.0.1:8081 page; then good=$((good + 1)); fi
+    if wait_for 30 gives 127.0.0.1:8081 page; then good=$((good + 1)); fi
     docker kill host >/dev/null
     if wait_for 10 listens_not 8081; then good=$((good + 1)); fi
     docker start host >/dev/null

@@ -59,7 +59,7 @@ ok "nginx in a container answers another host" wait_for 20 page "$machine:8080/b
 for _ in $(seq 20); do far "$machine:8080/four"; done >"$work/pages"
 is "20 requests" "$(sort "$work/pages" | uniq -c | xargs)" "20 page"
 is "its access log has that host's address" "$(log /four)" "20 $remote"
-ok "by IPv6" wait_for 10 page "[$machine6]:8080/begin6"
+ok "by IPv6" wait_for 30 page "[$machine6]:8080/begin6"
 for _ in $(seq 20); do far "[$machine6]:8080/six"; done >/dev/null
 is "its IPv6 address, too" "$(log /six)" "20 $remote6"
 docker restart web >/dev/null

@@ -54,7 +54,7 @@ idle() {
     ends_with "every one is used" "$many"
     no_pipes "still no pipe"
     leave
-    ok "${of}no fd is left" wait_for 10 as_before
+    ok "${of}no fd is left" wait_for 20 as_before
     kill "$server"
 }
 

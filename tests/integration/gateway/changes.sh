@@ -26,7 +26,7 @@ hold() {
     mkfifo -m 666 "$work/line$1"
     in_child python3 "$work/peer.py" line "$to" 9000 <"$work/line$1" >"$work/held$1" 2>&1 &
     eval "exec $((10 + $1))>\"$work/line$1\""
-    wait_for 10 answered "$1" 1
+    wait_for 30 answered "$1" 1
 }
 ask() { echo question >&$((10 + $1)); }
 answered() { [ "$(wc -l <"$work/held$1")" -ge "$2" ]; }
@@ -40,7 +40,7 @@ uplink_up() {
 off_and_on() {
     hold "$family"
     ask "$family"
-    wait_for 10 answered "$family" 2 || true
+    wait_for 30 answered "$family" 2 || true
     is "${of}a connection before" "$(said "$family")" same
     ip link set cable0 down
     like "${of}the interface is down: the machine is told" "$(here peer open "$to" 9000 5)" "UNREACH"
@@ -94,7 +94,7 @@ for family in "${families[@]}"; do
     on_second python3 "$work/tcp.py" who "$([ "$family" = 4 ] && echo 0.0.0.0 || echo ::)" "900$family" &
     at_end kill $!
 done
-wait_for 10 on_second sh -c 'ss -ltnH "sport = :9004" | grep -q .' || true
+wait_for 30 on_second sh -c 'ss -ltnH "sport = :9004" | grep -q .' || true
 for family in "${families[@]}"; do
     of="IPv$family: " to=203.0.113.7 first=198.18.9.2 second=198.18.20.1 gateway=198.18.20.7
     [ "$family" = 4 ] || to=fd00:ffff::7 first=fd00:9::2 second=fd00:20::1 gateway=fd00:20::7
@@ -108,7 +108,7 @@ done
 for n in 1 2; do
     python3 "$work/dns.py" "127.0.0.11$n" "192.0.2.11$n" &
     at_end kill $!
-    wait_for 10 dig +short +time=1 +tries=1 "@127.0.0.11$n" a.example
+    wait_for 30 dig +short +time=1 +tries=1 "@127.0.0.11$n" a.example
 done
 name_resolver() {
     echo "nameserver 127.0.0.11$1" >/etc/resolv.conf.new
@@ -116,7 +116,7 @@ name_resolver() {
 }
 name_resolver 1
 now() { [ "$(in_child dig +short +time=3 +tries=1 a.example)" = "192.0.2.11$1" ]; }
-ok "the new resolver is asked" wait_for 10 now 1
+ok "the new resolver is asked" wait_for 30 now 1
 # shellcheck disable=SC2016 # for the shell inside
 many_lookups='for i in $(seq 50); do dig +short +time=5 +tries=1 "n$i.example"; done'
 lookups=()
@@ -134,6 +134,6 @@ wait "${lookups[@]}" || true
 note "$changes changes of resolv.conf meanwhile"
 is "no lookup fails meanwhile" "$(cat "$work"/lookups? | grep -c '^192\.0\.2\.11[12]$')" 100
 name_resolver 2
-ok "and the last one is asked at the end" wait_for 10 now 2
+ok "and the last one is asked at the end" wait_for 30 now 2
 stop_kit
 done_testing

@@ -100,7 +100,7 @@ for family in "${families[@]}"; do
 done
 on_outside python3 "$work/dns.py" "$outside" 192.0.2.7 &
 at_end kill $!
-wait_for 5 on_outside sh -c "ss -lunH 'sport = :53' | grep -q ."
+wait_for 10 on_outside sh -c "ss -lunH 'sport = :53' | grep -q ."
 for server in 10.0.3.3 ${families[1]:+fd72:6b69:74::3}; do
     run inner dig +short +time=5 +tries=2 "@$server" inner.example
     is "a gateway in a gateway: names, by $server" "$out" 192.0.2.7

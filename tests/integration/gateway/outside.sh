@@ -21,7 +21,7 @@ new_network() {
     nsenter -t "$1" -n unshare --net sleep infinity &
     pid=$!
     at_end kill "$pid"
-    wait_for 5 sleeps "$pid"
+    wait_for 10 sleeps "$pid"
 }
 sleeps() { [ "$(cat "/proc/$1/comm")" = sleep ]; } # and so is in its namespace
 on_outside() { nsenter --net="/proc/$outside_pid/ns/net" "$@"; }
@@ -55,7 +55,7 @@ serves() {
     on_outside "$@" >"$work/server-$port.log" 2>&1 &
     server=$!
     at_end kill "$server"
-    wait_for 15 opened "$port"
+    wait_for 30 opened "$port"
 }
 opened() { on_outside ss -ltnH "sport = :$1" | grep -q .; }
 

@@ -38,7 +38,7 @@ make_repository() {
 serve_git_http() {
     fcgiwrap -c 2 -s "unix:$work/fcgi.sock" >/dev/null 2>&1 &
     at_end kill $!
-    wait_for 5 test -S "$work/fcgi.sock"
+    wait_for 10 test -S "$work/fcgi.sock"
     serve_files 8000 "$git_http"
 }
 clone() { # NAME URL
@@ -127,7 +127,7 @@ name_resolver() {
 for family in "${families[@]}"; do
     of="IPv$family: "
     name_resolver "$(address "$family")"
-    ok "${of}dig asks the machine's resolver" wait_for 10 asks
+    ok "${of}dig asks the machine's resolver" wait_for 30 asks
     ok "${of}over TCP" asks +tcp
     ok "${of}without EDNS" asks +noedns
     ok "${of}dig asks a resolver of the user's choice" asks "@$(address "$family")"

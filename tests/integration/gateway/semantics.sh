@@ -65,7 +65,7 @@ silence() {
     ss -K dport = :9006 >/dev/null 2>&1 || true
     peer open "$to" 9006 60 >"$work/late" &
     local client=$!
-    ok "${of}the machine tries while the child waits" wait_for 5 tries
+    ok "${of}the machine tries while the child waits" wait_for 20 tries
     drops no
     wait "$client" || true
     is "${of}who is let in when the filter goes" "$(cat "$work/late")" open

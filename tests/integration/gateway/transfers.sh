@@ -128,7 +128,7 @@ fi
 bad_line() {
     python3 "$work/line.py" line0 "/proc/$outside_pid/ns/net" 20 1 1 2 &
     at_end kill $!
-    wait_for 5 on_outside ip link show line0 || return 1
+    wait_for 20 on_outside ip link show line0 || return 1
     ip addr add 198.18.10.1 peer 198.18.10.2 dev line0
     on_outside ip addr add 198.18.10.2 peer 198.18.10.1 dev line0
     ip -6 addr add fd00:a::1/64 dev line0 nodad 2>/dev/null || true

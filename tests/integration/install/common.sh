@@ -67,6 +67,6 @@ stop_manager() {
     systemctl exit || true
     wait "$manager" || true
     manager=
-    wait_for 10 no_cgroup
+    wait_for 30 no_cgroup
 }
 systemctl() { as_user systemctl --user "$@"; }

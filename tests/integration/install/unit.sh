@@ -126,7 +126,7 @@ printf 'rltest-unit:3000000:65536\n' | tee /etc/subuid >/etc/subgid
 # Something else at the socket.
 start_as_user socat "UNIX-LISTEN:$socket,fork" OPEN:/dev/null
 other=$pid
-wait_for 5 test -S "$socket"
+wait_for 10 test -S "$socket"
 run setup install docker
 like "somebody else listens at the socket" "$rc:$err" "^1:.*process $other listens at"
 kill "$other"

@@ -38,5 +38,5 @@ inside() {
 }
 nothing_left() { # AFTER
     ok "after $1 no process is left" wait_for 10 sh -c "! pgrep -u $uid"
-    ok "after $1 there is no state directory" wait_for 5 test ! -e "$state"
+    ok "after $1 there is no state directory" wait_for 10 test ! -e "$state"
 }

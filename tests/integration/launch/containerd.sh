@@ -41,7 +41,7 @@ for detached in true false; do
     port=$(free_port)
     as_user rootlessctl --socket "$state/api.sock" add-ports "127.0.0.1:$port:80/tcp" >/dev/null
     container "${network[@]}" --snapshotter overlayfs $image web-$detached httpd -f -p 80 -h /www >"$work/web" 2>&1 &
-    ok "a published port answers" wait_for 10 gives "127.0.0.1:$port" page
+    ok "a published port answers" wait_for 30 gives "127.0.0.1:$port" page
     [ "$rc" -eq 0 ] || note "$(cat "$work/web")"
     run_in containerd ctr task kill --signal KILL web-$detached || true
     # The host's network, or the containers'.

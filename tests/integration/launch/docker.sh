@@ -20,7 +20,7 @@ ok "dockerd answers" start docker docker version
 make_rootfs "$work/rootfs" page
 tar -C "$work/rootfs" -c . | docker import - image >/dev/null
 docker run -d --stop-signal KILL --name web -p 8080:80 image httpd -f -p 80 -h /www >/dev/null
-ok "a container's published port answers" wait_for 10 gives 127.0.0.1:8080 page
+ok "a container's published port answers" wait_for 30 gives 127.0.0.1:8080 page
 is "for a remote client too" "$(on_remote curl -sS --max-time 5 "http://$machine:8080/")" page
 is "a container reaches a remote server by name" "$(docker run --rm image wget -qO- http://remote.example:8000/)" remote
 isnt "it does not reach the machine's loopback" "$(docker run --rm image wget -T 3 -qO- http://10.0.2.2:8000/ 2>&1)" machine
@@ -77,7 +77,7 @@ nothing_left "a refusal"
 # A service manager: it is told when the daemon is ready, and passes the socket.
 start_as_user socat -u "UNIX-RECV:$runtime/notify" "OPEN:$home/notified,creat,append"
 listener=$pid
-wait_for 5 test -S "$runtime/notify"
+wait_for 10 test -S "$runtime/notify"
 env_user+=("NOTIFY_SOCKET=$runtime/notify")
 ok "with NOTIFY_SOCKET" start docker grep -q READY=1 "$home/notified"
 stop || true
@@ -86,7 +86,7 @@ unset 'env_user[-1]'
 kill "$listener"
 if command -v systemd-socket-activate >/dev/null; then
     start_as_user systemd-socket-activate -E HOME -E XDG_RUNTIME_DIR -l "$runtime/passed.sock" rootless-setup launch docker -- -H fd:// >"$work/log" 2>&1
-    wait_for 5 test -S "$runtime/passed.sock"
+    wait_for 10 test -S "$runtime/passed.sock"
     ok "a passed socket reaches the daemon" wait_for 30 docker -H "unix://$runtime/passed.sock" version
     [ "$rc" -eq 0 ] || note "$(tail "$work/log")"
     stop

@@ -37,8 +37,8 @@ if command -v systemd-socket-activate >/dev/null; then
     rm -f "$socket"
     start_as_user systemd-socket-activate -E HOME -E XDG_RUNTIME_DIR -l "$socket" \
         rootless-setup launch podman >"$work/log" 2>&1
-    wait_for 5 test -S "$socket"
-    ok "a passed socket reaches it" wait_for 10 pings
+    wait_for 10 test -S "$socket"
+    ok "a passed socket reaches it" wait_for 30 pings
     [ "$rc" -eq 0 ] || note "$(tail "$work/log")"
     stop
 else

@@ -25,10 +25,10 @@ like "run --net=host" "$out" cable0
 port=$(free_port)
 start_as_user rootless-setup run -p "127.0.0.1:$port:80/tcp" -- \
     python3 -m http.server --directory "$work/remote" 80 >"$work/log" 2>&1
-ok "run --publish" wait_for 10 gives "127.0.0.1:$port" remote
+ok "run --publish" wait_for 30 gives "127.0.0.1:$port" remote
 kill -TERM "$pid"
 wait "$pid" || true
-ok "which ends with it" wait_for 5 sh -c "! pgrep -u $uid"
+ok "which ends with it" wait_for 10 sh -c "! pgrep -u $uid"
 
 on_tty() { # STEPS COMMAND...
     printf '%s\n' "$1" >"$work/steps"

@@ -25,7 +25,7 @@ start_sshd
 launcher=/usr/share/docker.io/contrib/dockerd-rootless.sh
 serve='httpd -f -p 80 -h /www'
 answers() { # NAME ADDRESS:PORT
-    ok "$1" wait_for 10 gives "$2" page
+    ok "$1" wait_for 30 gives "$2" page
     [ "$rc" -eq 0 ] || note "$(get "$2")"
 }
 

@@ -17,12 +17,12 @@ mkfifo "$work/keys"
 socat -t 5 - EXEC:login,pty,stderr,setsid,ctty,echo=0 <"$work/keys" >"$work/terminal" 2>&1 &
 terminal=$!
 exec 7>"$work/keys"
-wait_for 10 said "login: "
+wait_for 30 said "login: "
 echo "$user" >&7
-wait_for 10 said "Password: "
+wait_for 30 said "Password: "
 is "before the password nothing is given" "$(ranges)$(left)" ""
 echo "correct horse" >&7
-wait_for 10 said '\$ ' # what is typed before is thrown away
+wait_for 30 said '\$ ' # what is typed before is thrown away
 echo "{ $look; } >$work/answers/console 2>&1; mv $work/answers/console $work/answers/look" >&7
 ok "a login with a password" wait_for 10 test -e "$work/answers/look" || note "$(cat "$work/terminal")"
 like "has a runtime directory" "$(cat "$work/answers/look")" "^${seen}[0-9]+$"
@@ -40,7 +40,7 @@ like "one that getty passed on" "$(in_session tty "$look")" "^${seen}[0-9]+$"
 login=$(pgrep -P "$(pgrep -xP "${session_of[tty]}" socat)")
 kill -KILL "$(pgrep -xP "${session_of[tty]}" socat)"
 close_session tty
-ok "a terminal that goes away ends its login" wait_for 10 gone "/proc/$login"
+ok "a terminal that goes away ends its login" wait_for 30 gone "/proc/$login"
 like "the other one keeps the directory" "$(in_session other "$look")" "^${seen}[0-9]+$"
 echo exit >&"${session_fd[other]}"
 close_session other

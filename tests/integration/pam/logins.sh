@@ -153,6 +153,6 @@ given() {
 left() { find /run/user /run/rootless-toolkit/pam -mindepth 1 ! -name '*.lock' 2>/dev/null || true; }
 left_nothing() { [ -z "$(left)" ]; }
 clean_soon() {
-    wait_for 10 left_nothing || true
+    wait_for 30 left_nothing || true
     is "$1" "$(left)" ""
 }

@@ -50,7 +50,7 @@ open_session bob su - rltest-bob
 is "he is here too: sudo to him" "$(inside "sudo -u rltest-bob sh -c '$dir'")" "$bobs"
 is "leaves him what he has" "$(in_session bob "$dir")" "$bobs"
 close_session alice
-ok "she goes" wait_for 10 gone "/run/user/$alice"
+ok "she goes" wait_for 30 gone "/run/user/$alice"
 is "that is nothing to him" "$(in_session bob "$dir")" "$bobs"
 close_session bob
 clean_soon "he goes: nothing is left"
@@ -60,7 +60,7 @@ open_session alice ssh_in bash
 inside "sudo -u rltest-bob setsid sh -c 'touch $work/answers/on; while test -e $work/answers/on; do sleep 0.05; done' >/dev/null 2>&1 & disown" >/dev/null
 wait_for 10 test -e "$work/answers/on"
 close_session alice
-ok "a login ends before the sudo in it: hers goes" wait_for 10 gone "/run/user/$alice"
+ok "a login ends before the sudo in it: hers goes" wait_for 30 gone "/run/user/$alice"
 ok "his stays" test -d "/run/user/$bob"
 rm "$work/answers/on"
 clean_soon "until that ends"
@@ -74,7 +74,7 @@ kill -KILL $(pgrep -f '^sudo -u rltest-bob')
 rm "$work/answers/on"
 ok "sudo is killed: his directory stays" test -d "/run/user/$bob"
 is "the next one uses it" "$(inside "sudo -u rltest-bob sh -c '$dir'")" "$bobs"
-ok "and takes it away" wait_for 10 gone "/run/user/$bob"
+ok "and takes it away" wait_for 30 gone "/run/user/$bob"
 close_session alice
 clean_soon "nothing is left"
 done_testing

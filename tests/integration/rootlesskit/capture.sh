@@ -20,7 +20,7 @@ begin() {
     rm -f "$file"
     start_as_user rootlessctl --socket "$state/api.sock" capture -w "$file" "$@" 2>"$work/said"
     capture=$pid
-    wait_for 10 begun || note "$(cat "$work/said")"
+    wait_for 30 begun || note "$(cat "$work/said")"
 }
 # The head of the file is written once the filter is in place.
 begun() { [ -s "$file" ]; }
@@ -39,7 +39,7 @@ start_kit --net=gateway --port-driver=builtin sh -c "cd $work/www && python3 -m 
 fetch() { in_child curl -s -o "$work/null" "http://10.0.2.2:8000/$1"; }
 serves_inside() { in_child curl -gs "http://[::1]:80/hello" | grep -q hello; }
 install -o "$uid" -m 644 /dev/null "$work/null"
-ok "the service inside is there" wait_for 10 serves_inside
+ok "the service inside is there" wait_for 30 serves_inside
 
 begin
 is "it has no capability" "$(grep -E '^Cap(Inh|Prm|Eff|Amb)' "/proc/$capture/status" | cut -f2 | sort -u)" 0000000000000000
@@ -77,8 +77,8 @@ chmod 644 "$file"
 anew() { [ "$(stat -c %s "$file")" -lt 1000000 ]; }
 start_as_user rootlessctl --socket "$state/api.sock" capture -w "$file" -c 1 2>"$work/said"
 capture=$pid
-wait_for 10 anew
-wait_for 10 begun
+wait_for 30 anew
+wait_for 30 begun
 fetch hello
 run wait "$capture"
 is "a file that was there is made anew, and its user's alone" "$rc $(stat -c %a "$file") $(packets | wc -l)" "0 600 1"

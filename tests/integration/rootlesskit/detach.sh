@@ -11,7 +11,7 @@ make_kit_user detach
 
 port=$(free_port)
 python3 "$work/tcp.py" hello 127.0.0.1 "$port" &
-wait_for 5 sh -c "ss -ltnH 'sport = :$port' | grep -q ."
+wait_for 10 sh -c "ss -ltnH 'sport = :$port' | grep -q ."
 before=$(namespaces)
 # shellcheck disable=SC2016 # for the shell inside
 inside='nsenter -n"$ROOTLESSKIT_STATE_DIR/netns"'
@@ -41,13 +41,13 @@ start_kit --net=gateway --detach-netns --port-driver=builtin sh -c \
 out_port=$(free_port)
 ctl add-ports "127.0.0.1:$out_port:8000/tcp" >/dev/null
 reached() { [ "$(python3 "$work/tcp.py" first 127.0.0.1 "$out_port")" = hello ]; }
-ok "a published port leads into it" wait_for 5 reached
+ok "a published port leads into it" wait_for 20 reached
 run as_user nsenter -U -m --preserve-credentials -t "$(cat "$state/child_pid")" ip -br addr show
 is "the command's own network is the host's" "$out" "$(ip -br addr show)"
 is "netns is a file of the user's outside" "$(stat -c '%F %a %U' "$state/netns")" "regular empty file 400 $user"
 kill -KILL "$kit"
 wait "$kit" 2>/dev/null || true
-ok "SIGKILL of the parent: no process is left" wait_for 2 family_gone
-ok "no state directory" wait_for 2 test ! -e "$state"
+ok "SIGKILL of the parent: no process is left" wait_for 5 family_gone
+ok "no state directory" wait_for 5 test ! -e "$state"
 is "no namespace" "$(namespaces)" "$before"
 done_testing

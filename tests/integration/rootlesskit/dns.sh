@@ -20,7 +20,7 @@ resolver() {
     [[ $1 != *%* ]] || where=(--interface="${1#*%}" --except-interface=lo)
     dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --no-resolv --no-hosts \
         --bind-interfaces "${where[@]}" --address="/example/$2" "${@:3}" 2>>"$work/dnsmasq.log" &
-    wait_for 5 listens "${1%\%*}" || note "$(cat "$work/dnsmasq.log")"
+    wait_for 10 listens "${1%\%*}" || note "$(cat "$work/dnsmasq.log")"
 }
 # The other kind of resolver that hosts have on their loopback: it validates, and knows EDNS.
 unbound_at() { # ADDRESS ANSWER
@@ -35,11 +35,11 @@ unbound_at() { # ADDRESS ANSWER
         printf 'remote-control:\n control-enable: no\n'
     } >"$work/unbound.conf"
     unbound -c "$work/unbound.conf" 2>>"$work/unbound.log" &
-    wait_for 5 listens "$1" || note "$(cat "$work/unbound.log")"
+    wait_for 10 listens "$1" || note "$(cat "$work/unbound.log")"
 }
 stub() { # ADDRESS ANSWER WAY
     python3 "$work/dns.py" "$@" &
-    wait_for 5 listens "$1"
+    wait_for 10 listens "$1"
 }
 hosts_servers() { # ADDRESS...: one write, with options and a search domain
     {
@@ -48,14 +48,7 @@ hosts_servers() { # ADDRESS...: one write, with options and a search domain
     } >/etc/resolv.conf.new
     mv /etc/resolv.conf.new /etc/resolv.conf
 }
-# As wait_for, for commands that may take seconds themselves.
-soon() {
-    local end=$((SECONDS + 30))
-    until "$@" >/dev/null 2>&1; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.05
-    done
-}
+soon() { wait_for 30 "$@"; }
 # The change has arrived when the child sees what only the new list gives; WANT is dig's answer.
 sees() { [ "$(inside dig +short +time=9 +tries=1 seen.example "@$server")" = "$1" ]; }
 # The first query after a change has it, but for one within the 10 ms that what was read may be old.

@@ -48,7 +48,7 @@ serve_dhcp() {
         --dhcp-range=10.99.0.50,10.99.0.90,255.255.255.0,120 --dhcp-leasefile="$work/leases" --log-facility="$work/dnsmasq.log" \
         --dhcp-authoritative --log-dhcp &
     server=$!
-    wait_for 5 sh -c "ss -lunH 'sport = :67' | grep -q ."
+    wait_for 10 sh -c "ss -lunH 'sport = :67' | grep -q ."
 }
 nic_options=(--net=lxc-user-nic "--lxc-user-nic-binary=$work/lxc-user-nic" --lxc-user-nic-bridge=rlbr0)
 kit() { as_user rootlesskit "${nic_options[@]}" "$@"; }
@@ -67,7 +67,7 @@ run as_user rootlesskit --net=lxc-user-nic --lxc-user-nic-binary=/no/such true
 like "no such program: one line" "$err" "^[^"$'\n'"]*/no/such: not found[^"$'\n'"]*$"
 
 python3 "$work/tcp.py" hello 10.99.0.1 8000 &
-wait_for 5 sh -c "ss -ltnH 'sport = :8000' | grep -q ."
+wait_for 10 sh -c "ss -ltnH 'sport = :8000' | grep -q ."
 serve_dhcp
 for mode in "" --detach-netns; do
     # shellcheck disable=SC2016 # for the shell inside
@@ -86,13 +86,13 @@ run kit --copy-up=/etc sh -c 'head -n 1 /etc/resolv.conf; getent hosts a.example
 like "resolv.conf and libc" "$out" "^nameserver 10.99.0.1"$'\n'"192.0.2.111 +a.example"
 kill "$server"
 wait "$server" || true
-ok "nothing is left" wait_for 2 family_gone
+ok "nothing is left" wait_for 5 family_gone
 
 # A lease of 2 seconds, so that one of 1 is due.
 serve_short() {
     python3 "$work/dhcp.py" rlbr0 10.99.0.1 10.99.0.77 2 "$work/refuse" >"$work/dhcp.log" &
     server=$!
-    wait_for 5 sh -c "ss -lunH 'sport = :67' | grep -q ."
+    wait_for 10 sh -c "ss -lunH 'sport = :67' | grep -q ."
 }
 answered() { grep -qx "$1" "$work/dhcp.log"; }
 serve_short
@@ -101,7 +101,7 @@ is "info has the address and the name servers" \
     "$(ctl info --json | python3 -c 'import json,sys; n=json.load(sys.stdin)["networkDriver"]; print(n["driver"], n["childIP"], *n["dns"])')" \
     "lxc-user-nic 10.99.0.77 10.99.0.1 192.0.2.53"
 reached() { [ "$(python3 "$work/tcp.py" first 127.0.0.1 8001)" = hello ]; }
-ok "the builtin port driver leads there" wait_for 5 reached
+ok "the builtin port driver leads there" wait_for 20 reached
 ok "the lease is renewed" wait_for 10 answered "ack renew"
 count=0
 for p in $(pgrep -P "$kit"); do
@@ -121,9 +121,9 @@ kill "${servers[@]}"
 wait "${servers[@]}" 2>/dev/null || true
 kill -KILL "$kit"
 wait "$kit" 2>/dev/null || true
-ok "SIGKILL of the parent leaves no process" wait_for 2 family_gone
+ok "SIGKILL of the parent leaves no process" wait_for 5 family_gone
 no_veth() { [ -z "$(ip -o link show master rlbr0)" ]; }
-ok "nor an interface on the bridge" wait_for 5 no_veth
+ok "nor an interface on the bridge" wait_for 10 no_veth
 
 # shellcheck disable=SC2016 # for the shell inside
 enter='nsenter -n"$ROOTLESSKIT_STATE_DIR/netns"'
@@ -131,7 +131,7 @@ start_kit "${nic_options[@]}" --port-driver=builtin --detach-netns \
     sh -c "$enter python3 $work/tcp.py hello 0.0.0.0 81 & $enter python3 $work/udp.py echo 0.0.0.0 82 & wait"
 check_ports "lxc-user-nic, detached" builtin 10.99.0.77
 stop_kit
-ok "it leaves no interface either" wait_for 5 no_veth
+ok "it leaves no interface either" wait_for 10 no_veth
 
 start_kit "${nic_options[@]}" sleep 1000
 touch "$work/refuse"

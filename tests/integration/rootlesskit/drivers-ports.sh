@@ -27,13 +27,13 @@ check_driver() { # NAME LAST-WORDS-OF-A-BUSY-PORT OPTION...
     shift 2
     servers="python3 $work/tcp.py hello 0.0.0.0 81 & python3 $work/udp.py 82 & python3 $work/udp.py 83 & wait"
     start_kit "$@" -p "127.0.0.1:$p1:81/tcp" -p "127.0.0.1:$p2:82/udp" sh -c "$servers"
-    ok "$name: TCP" wait_for 10 answers 127.0.0.1 "$p1"
-    ok "$name: UDP" wait_for 10 udp_answers "$p2"
+    ok "$name: TCP" wait_for 30 answers 127.0.0.1 "$p1"
+    ok "$name: UDP" wait_for 30 udp_answers "$p2"
     is "$name: list-ports" "$(ctl list-ports --json | head -n 1)" \
         '{"id":1,"spec":{"proto":"tcp","parentIP":"127.0.0.1","parentPort":'"$p1"',"childPort":81}}'
     is "$name: add-ports" "$(ctl add-ports "$p3:10.0.2.100:81/tcp4" "127.0.0.1:$p4:83/udp4" | xargs)" "3 4"
-    ok "$name: every address" wait_for 5 answers 127.0.0.1 "$p3"
-    ok "$name: UDP, added" wait_for 5 udp_answers "$p4"
+    ok "$name: every address" wait_for 20 answers 127.0.0.1 "$p3"
+    ok "$name: UDP, added" wait_for 20 udp_answers "$p4"
     is "$name: a port of one address is not another's" "$(first 127.0.0.2 "$p1")" ECONNREFUSED
     like "$name: info" "$(ctl info)" "Port Driver: $name.*tcp tcp4"
     is "$name: the child's loopback is none of its" \
@@ -44,7 +44,7 @@ check_driver() { # NAME LAST-WORDS-OF-A-BUSY-PORT OPTION...
     like "$name: a protocol it has not" "$err" "unsupported port protocol sctp"
     taken=$(free_port)
     python3 "$work/tcp.py" hello 127.0.0.1 "$taken" &
-    wait_for 5 answers 127.0.0.1 "$taken"
+    wait_for 20 answers 127.0.0.1 "$taken"
     run ctl add-ports "127.0.0.1:$taken:81/tcp"
     is "$name: a port that another holds is refused" "$rc" 1
     like "$name: with the reason" "$err" "$busy"
@@ -52,7 +52,7 @@ check_driver() { # NAME LAST-WORDS-OF-A-BUSY-PORT OPTION...
     is "$name: nobody listens" "$(first 127.0.0.1 "$p1")" ECONNREFUSED
     ok "$name: the others go on" answers 127.0.0.1 "$p3"
     is "$name: the same again" "$(ctl add-ports "127.0.0.1:$p1:81/tcp")" 5
-    ok "$name: answers" wait_for 5 answers 127.0.0.1 "$p1"
+    ok "$name: answers" wait_for 20 answers 127.0.0.1 "$p1"
     stop_kit
     is "$name: closed at the end" "$(first 127.0.0.1 "$p3")" ECONNREFUSED
     is "$name: no state directory" "$(state_dirs; ls "$state" 2>/dev/null)" ""
@@ -63,7 +63,7 @@ if command -v slirp4netns >/dev/null; then
     # shellcheck disable=SC2016
     start_kit --net=slirp4netns --port-driver=slirp4netns --detach-netns -p "127.0.0.1:$p1:81/tcp" \
         sh -c 'exec nsenter -n"$ROOTLESSKIT_STATE_DIR/netns" python3 '"$work/tcp.py hello 0.0.0.0 81"
-    ok "slirp4netns, detached" wait_for 10 answers 127.0.0.1 "$p1"
+    ok "slirp4netns, detached" wait_for 30 answers 127.0.0.1 "$p1"
     run ctl add-ports "[::1]:$p2:81/tcp"
     like "slirp4netns: IPv6 is refused, with what to do" "$err" "forwards IPv4 alone; use --port-driver=builtin"
     run ctl add-ports "127.0.0.1:80:81/tcp"

@@ -15,7 +15,7 @@ before=$(namespaces)
 listen() { # MODE ADDRESS: serves it in $port
     port=$(free_port)
     python3 "$work/tcp.py" "$1" "$2" "$port" &
-    wait_for 5 sh -c "ss -ltnH 'sport = :$port' | grep -q ."
+    wait_for 10 sh -c "ss -ltnH 'sport = :$port' | grep -q ."
 }
 first="python3 $work/tcp.py first"
 listen hello 127.0.0.1
@@ -23,7 +23,7 @@ hello=$port
 host_ip=$(ip -4 -o route get 192.0.2.200 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')
 [ -z "$host_ip" ] || listen hello "$host_ip"
 python3 "$work/dns.py" 127.0.0.111 192.0.2.111 &
-wait_for 5 dig +short +time=1 +tries=1 @127.0.0.111 a.example
+wait_for 20 dig +short +time=1 +tries=1 @127.0.0.111 a.example
 printf 'search rltest.example\nnameserver 127.0.0.111\n' >/etc/resolv.conf
 
 for driver in pasta slirp4netns; do
@@ -67,12 +67,12 @@ for driver in pasta slirp4netns; do
         wait "$kit" || status=$?
         is "$name: its death ends the instance" "$status" 1
         is "$name: with one line" "$(grep -v -e --disable-host-loopback "$work/kit.log")" "[rootlesskit:parent] error: $driver ended unexpectedly"
-        ok "$name: then all is gone" wait_for 2 family_gone
+        ok "$name: then all is gone" wait_for 5 family_gone
         # shellcheck disable=SC2086
         start_kit --net=$driver "--$driver-binary=$binary" $mode sleep 1000
         kill -KILL "$kit"
         wait "$kit" 2>/dev/null || true
-        ok "$name: SIGKILL of the parent leaves no process" wait_for 2 family_gone
+        ok "$name: SIGKILL of the parent leaves no process" wait_for 5 family_gone
         is "$name: no namespace" "$(namespaces)" "$before"
     done
     run kit --copy-up=/etc cat /etc/resolv.conf
@@ -92,7 +92,7 @@ for driver in pasta slirp4netns; do
     chmod 755 "$work/broken"
     run as_user rootlesskit --net=$driver "--$driver-binary=$work/broken" true
     like "$driver fails: its last words" "$(tail -n 1 <<<"$err")" "^[^"$'\n'"]*broken failed: no such luck \(exit status 3\)[^"$'\n'"]*$"
-    ok "$driver fails: nothing is left" wait_for 2 family_gone
+    ok "$driver fails: nothing is left" wait_for 5 family_gone
 done
 is "no state directory is left" "$(state_dirs)" ""
 
@@ -121,14 +121,14 @@ if command -v "$pasta" >/dev/null; then
     start_kit --net=pasta --pasta-binary="$pasta" --port-driver=implicit -p "127.0.0.1:$in_port:$in_port/tcp" \
         python3 "$work/tcp.py" hello 0.0.0.0 "$in_port"
     reached() { [ "$($first 127.0.0.1 "$in_port")" = hello ]; }
-    ok "implicit: what the child listens on is published" wait_for 5 reached
+    ok "implicit: what the child listens on is published" wait_for 20 reached
     unlike "implicit: the API has no port driver" "$(ctl info)" "Port Driver"
     run ctl add-ports "127.0.0.1:$in_port:$in_port/tcp"
     like "implicit: nor ports" "$err" "no PortDriver is available"
     stop_kit
     start_kit --net=pasta --pasta-binary="$pasta" --port-driver=builtin -p "127.0.0.1:$in_port:$in_port/tcp" \
         sh -c "sleep 2; exec python3 $work/tcp.py hello 0.0.0.0 $in_port"
-    ok "builtin: pasta leaves the same port free inside" wait_for 8 reached
+    ok "builtin: pasta leaves the same port free inside" wait_for 20 reached
     stop_kit
 fi
 

@@ -22,7 +22,7 @@ waits_for_datagrams() { [ -n "$(ss -lunH "sport = :$1")" ]; }
 serve() { # ADDRESS PORT
     python3 "$work/tcp.py" echo "$1" "$2" &
     python3 "$work/udp.py" echo "$1" "$2" &
-    wait_for 5 served "$2"
+    wait_for 20 served "$2"
 }
 serve 0.0.0.0 5001
 serve 0.0.0.0 5002
@@ -36,7 +36,7 @@ if [ -e /proc/net/if_inet6 ]; then
 fi
 echo "nameserver 127.0.0.53" >/etc/resolv.conf
 python3 "$work/dns.py" 127.0.0.53 192.0.2.53 &
-wait_for 5 dig +short +time=1 +tries=1 @127.0.0.53 a.example
+wait_for 20 dig +short +time=1 +tries=1 @127.0.0.53 a.example
 
 rules=()
 kit() { as_user rootlesskit --net=gateway "${rules[@]}" --copy-up=/etc "$@"; }
@@ -122,14 +122,14 @@ rules=("--egress-allow=192.0.2.1")
 start_kit --net=gateway "${rules[@]}" --port-driver=builtin -p 5010:5010/tcp -p 5010:5010/udp \
     sh -c "python3 '$work/tcp.py' echo 0.0.0.0 5010 & exec python3 '$work/udp.py' echo 0.0.0.0 5010"
 published() { [ "$(python3 "$work/reach.py" ${2:+"$2"} "$1" 5010)" = hello ]; }
-ok "published ports: TCP, from the host's loopback" wait_for 10 published 127.0.0.1
+ok "published ports: TCP, from the host's loopback" wait_for 30 published 127.0.0.1
 ok "published ports: TCP" published $one
 ok "published ports: UDP" published $one --udp
 stop_kit
 
 rules=("--egress-allow=$one,198.18.9.1:5020" "--egress-deny=$two")
 python3 "$work/speak.py" $one 5020 $two 198.18.9.1 $two &
-wait_for 5 waits_for_datagrams 5020
+wait_for 20 waits_for_datagrams 5020
 run kit python3 "$work/reach.py" --unasked $one 5020
 is "who may not be reached may not speak first" "$out" 198.18.9.1
 

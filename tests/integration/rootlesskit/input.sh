@@ -52,13 +52,13 @@ rmdir "$home"/tmp/* 2>/dev/null || true
 port=$(free_port)
 as_user busybox httpd -f -p "127.0.0.1:$port" &
 server=$!
-wait_for 5 curl -s -o /dev/null "http://127.0.0.1:$port/"
+wait_for 20 curl -s -o /dev/null "http://127.0.0.1:$port/"
 run as_user rootlesskit --net=gateway --port-driver=builtin --publish="127.0.0.1:$port:80/tcp" true
 is "busy port: status" "$rc" 1
 like "busy port: named" "$err" "failed to expose port 127.0.0.1:$port:80/tcp.*$port.*in use"
 kill "$(pgrep -u "$user" busybox)"
 wait "$server" || true
-wait_for 5 family_gone || true
+wait_for 10 family_gone || true
 is "busy port: no file" "$(state_dirs)" ""
 if [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 81 ]; then
     kit "privileged port" "ip_unprivileged_port_start" --net=none --port-driver=builtin --publish=81:80/tcp true

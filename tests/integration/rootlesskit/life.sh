@@ -45,19 +45,19 @@ like "the terminal stays with --pidns" "$out" "/dev/pts/[0-9]+.*DONE"
 
 # Signals to the parent.
 start_kit sh -c 'trap "echo GOT-TERM; exit 7" TERM; echo UP; while :; do sleep 0.1; done'
-wait_for 5 grep -q UP "$work/kit.log" || true
+wait_for 10 grep -q UP "$work/kit.log" || true
 kill -TERM "$kit"
 status=0
 wait "$kit" || status=$?
 is "SIGTERM reaches the command, whose status counts" "$status" 7
 like "once" "$(grep -c GOT-TERM "$work/kit.log")" '^1$'
-ok "then all processes are gone" wait_for 2 family_gone
+ok "then all processes are gone" wait_for 5 family_gone
 ok "and the state directory" test ! -e "$state"
 
 # A daemon that the command left behind.
 run as_user rootlesskit sh -c '(setsid sleep 1000 &) ; exit 3'
 is "the command's status, not the daemon's" "$rc" 3
-ok "the daemon ended with it" wait_for 2 family_gone
+ok "the daemon ended with it" wait_for 5 family_gone
 
 # Death of each process. All with a network, a port, a mount and a detached grandchild.
 port=$(free_port)
@@ -68,8 +68,8 @@ start_busy() {
     start_kit --net=gateway --port-driver=builtin --copy-up=/etc --publish="127.0.0.1:$port:80/tcp" sh -c "$busy"
 }
 check_clean() {
-    ok "$1: no process is left" wait_for 2 family_gone
-    ok "$1: no state directory" wait_for 2 test ! -e "$state"
+    ok "$1: no process is left" wait_for 5 family_gone
+    ok "$1: no state directory" wait_for 5 test ! -e "$state"
     is "$1: no namespace" "$(namespaces)" "$before"
     is "$1: no mount" "$(grep -c rootlesskit /proc/self/mountinfo || true)" 0
     is "$1: the port is free" "$(ss -ltnH "sport = :$port")" ""

@@ -48,7 +48,7 @@ for mode in private rprivate slave rslave shared rshared; do
     touch "$work/late/file"
     root=/proc/$(cat "$state/child_pid")/root
     is "a later mount of the host's with $mode" "$(ls "$root$work/late")" "${want[$mode]}"
-    ok "one made inside stays there" wait_for 5 test -e "$root$work/inner/file" -a ! -e "$work/inner/file"
+    ok "one made inside stays there" wait_for 10 test -e "$root$work/inner/file" -a ! -e "$work/inner/file"
     umount "$work/late"
     stop_kit
 done

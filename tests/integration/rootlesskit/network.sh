@@ -13,7 +13,7 @@ make_kit_user net
 listen() { # MODE: serves it on the host's loopback, in $port
     port=$(free_port)
     python3 "$work/tcp.py" "$1" "${2:-127.0.0.1}" "$port" &
-    wait_for 5 sh -c "ss -ltnH 'sport = :$port' | grep -q ."
+    wait_for 10 sh -c "ss -ltnH 'sport = :$port' | grep -q ."
 }
 kit() { as_user rootlesskit --net=gateway "$@"; }
 # KIND PORT: what a client inside gets from the host's loopback
@@ -108,7 +108,7 @@ like "what is not forwarded is said at once" "$out$err" "Protocol not available"
 cp /etc/resolv.conf "$work/resolv.conf" 2>/dev/null || true
 python3 "$work/dns.py" 127.0.0.111 192.0.2.111 &
 python3 "$work/dns.py" 127.0.0.112 192.0.2.112 &
-wait_for 5 dig +short +time=1 +tries=1 @127.0.0.112 a.example
+wait_for 20 dig +short +time=1 +tries=1 @127.0.0.112 a.example
 printf 'nameserver 127.0.0.111\n' >/etc/resolv.conf
 ask="dig +short +time=3 +tries=1"
 run kit --copy-up=/etc sh -c "$ask a.example; $ask +tcp a.example"
@@ -121,11 +121,11 @@ printf 'nameserver 127.0.0.112\n' >/etc/resolv.conf.new
 mv /etc/resolv.conf.new /etc/resolv.conf
 # shellcheck disable=SC2086 # words
 now() { [ "$(as_user "${enter[@]}" $ask a.example)" = "$1" ]; }
-ok "a change of the host's resolv.conf is followed" wait_for 5 now 192.0.2.112
+ok "a change of the host's resolv.conf is followed" wait_for 20 now 192.0.2.112
 printf 'nameserver 127.0.0.113\nnameserver 127.0.0.111\n' >/etc/resolv.conf
-ok "a dead resolver is passed over" wait_for 8 now 192.0.2.111
+ok "a dead resolver is passed over" wait_for 20 now 192.0.2.111
 : >/etc/resolv.conf
 servfail() { as_user "${enter[@]}" dig +time=3 +tries=1 a.example | grep -q SERVFAIL; }
-ok "without one the answer is SERVFAIL" wait_for 5 servfail
+ok "without one the answer is SERVFAIL" wait_for 20 servfail
 stop_kit
 done_testing

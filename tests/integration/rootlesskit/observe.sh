@@ -63,7 +63,7 @@ ctl add-ports 127.0.0.1:8080:10.0.2.100:80/tcp 127.0.0.1:5051:10.0.2.100:51/udp 
 enter=(nsenter -U -n --preserve-credentials -t "$(cat "$state/child_pid")")
 inside() { as_user "${enter[@]}" "$@"; }
 serves_inside() { [ "$(inside ss -Hln 'sport = :80 or sport = :51' | wc -l)" = 2 ]; }
-wait_for 10 serves_inside
+wait_for 30 serves_inside
 
 run ctl flows
 is "nothing is relayed: a head alone" "$(wc -l <<<"$out") ${out%% *}" "1 PROTO"
@@ -152,7 +152,7 @@ ctl add-ports 127.0.0.1:8081:10.0.2.100:81/tcp 127.0.0.1:5052:10.0.2.100:52/udp 
 failed refused published 127.0.0.1 8081
 python3 "$work/udp.py" ask 127.0.0.1 5052 100 >/dev/null
 dropped() { [ "$(metric rootlesskit_datagrams_dropped_total direction=published reason=refused)" = 1 ]; }
-ok "a datagram that nobody took" wait_for 10 dropped
+ok "a datagram that nobody took" wait_for 30 dropped
 
 inside timeout -s KILL 60 python3 "$work/tcp.py" first 198.18.7.9 80 >/dev/null 2>&1 &
 ok "a connection that nobody answers is held" wait_for 10 has_flows 1 state=held
@@ -163,7 +163,7 @@ python3 "$work/udp.py" echo 198.18.7.1 5020 &
 python3 "$work/udp.py" echo 127.0.0.1 5020 &
 python3 "$work/udp.py" echo ::1 5020 &
 bound() { [ "$(ss -Hlun 'sport = :5020' | wc -l)" = 3 ]; }
-wait_for 10 bound
+wait_for 30 bound
 is "outbound UDP answers" "$(inside python3 "$work/udp.py" ask 198.18.7.1,10.0.2.2 5020 300 | xargs)" "198.18.7.1 10.0.2.2"
 is "a mapping and a pair each" "$(flows proto=udp direction=outbound | sort)" '{"proto":"udp","direction":"outbound","state":"mapped","childIP":"10.0.2.100","sentBytes":0,"receivedBytes":0}
 {"proto":"udp","direction":"outbound","state":"mapped","childIP":"10.0.2.100","sentBytes":0,"receivedBytes":0}
@@ -192,7 +192,7 @@ is "a datagram that the host prohibits" "$(($(metric rootlesskit_datagrams_dropp
 
 : >/etc/resolv.conf
 asks() { inside dig +time=3 +tries=1 @10.0.2.3 a.example | grep -q SERVFAIL; }
-ok "DNS without a resolver fails" wait_for 10 asks
+ok "DNS without a resolver fails" wait_for 30 asks
 is "metrics: DNS" "$(metric rootlesskit_dns_failures_total)" "$(metric rootlesskit_dns_queries_total)"
 
 fds=$(metric rootlesskit_dataplane_open_fds)

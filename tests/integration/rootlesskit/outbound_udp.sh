@@ -17,7 +17,7 @@ make_kit_user out
 new_network() { # sets $pid
     unshare --net sleep 10000 &
     pid=$!
-    wait_for 5 sh -c "[ \"\$(readlink /proc/$pid/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
+    wait_for 10 sh -c "[ \"\$(readlink /proc/$pid/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
 }
 new_network
 router=$pid
@@ -61,15 +61,15 @@ addresses=198.18.2.2,198.18.2.3
 six=fd00:2::2,fd00:2::3
 at_other python3 "$work/outbound.py" serve "$addresses${ipv6:+,$six}" 7000 &
 python3 "$work/outbound.py" serve "127.0.0.1${ipv6:+,::1}" 7001 &
-wait_for 5 nsenter -t "$other" -n sh -c "ss -lunH 'sport = :7000' | grep -q ."
+wait_for 10 nsenter -t "$other" -n sh -c "ss -lunH 'sport = :7000' | grep -q ."
 for address in 198.18.2.2 ${ipv6:+fd00:2::2}; do
     at_other python3 "$work/udp.py" marks "$address" 7002 &
     at_other python3 "$work/outbound.py" syns "$address" 7004 &
 done
 for address in 198.18.2.2 ${ipv6:+[fd00:2::2]}; do
-    wait_for 5 nsenter -t "$other" -n sh -c "ss -ltnH 'src $address:7004' | grep -q ."
+    wait_for 10 nsenter -t "$other" -n sh -c "ss -ltnH 'src $address:7004' | grep -q ."
 done
-wait_for 5 listening 7001
+wait_for 10 listening 7001
 
 start() { # OPTION...: an instance; inside runs a program in it as its user
     start_kit --net=gateway --copy-up=/etc "$@" sleep 1000
@@ -161,16 +161,16 @@ like "silence is silence" "$(inside ping -n -c 1 -W 1 10.0.2.77)" "0 received"
 at_other python3 "$work/outbound.py" knock 198.18.2.3 7100 >"$work/knock" &
 knock=$!
 told() { peer once 198.18.2.3 7100 && grep -q heard "$work/knock"; }
-wait_for 5 told || true
+wait_for 20 told || true
 wait "$knock" || true
 is "a port that the child has closed is closed" "$(tail -n 1 "$work/knock")" ECONNREFUSED
 
 # DNS is not theirs.
 python3 "$work/dns.py" 127.0.0.111 192.0.2.111 &
-wait_for 5 dig +short +time=1 +tries=1 @127.0.0.111 a.example
+wait_for 20 dig +short +time=1 +tries=1 @127.0.0.111 a.example
 printf 'nameserver 127.0.0.111\n' >/etc/resolv.conf
 resolves() { [ "$(inside dig +short +time=3 +tries=1 @10.0.2.3 a.example)" = 192.0.2.111 ]; }
-ok "DNS beside it" wait_for 5 resolves
+ok "DNS beside it" wait_for 20 resolves
 
 # Each of them binds a socket to the server's address while others send to it.
 is "200 clients of one server at once, ten times" \
@@ -204,7 +204,7 @@ if inside ip link add vx0 type vxlan id 42 remote 198.18.2.2 dstport 4789 nolear
     is "VXLAN: a large ping" "$(pinged -s 30000 10.99.0.2)" 3
     at_other python3 "$work/outbound.py" plain out3
     at_other python3 "$work/tcp.py" sum 10.99.0.2 7003 &
-    wait_for 5 nsenter -t "$other" -n sh -c "ss -ltnH 'sport = :7003' | grep -q ."
+    wait_for 10 nsenter -t "$other" -n sh -c "ss -ltnH 'sport = :7003' | grep -q ."
     is "VXLAN: TCP" "$(inside python3 "$work/tcp.py" send 10.99.0.2 7003 16)" same
 else
     skip "VXLAN" "the kernel has none"
@@ -236,7 +236,7 @@ ok "and no more memory" test "$(memory)" -le $((memory_before + 4096))
 is "after it: UDP" "$(peer ask 198.18.2.2 7000 100)" same
 is "after it: ping" "$(pinged 198.18.2.2)" 3
 python3 "$work/tcp.py" hello 127.0.0.1 7002 &
-wait_for 5 sh -c "ss -ltnH 'sport = :7002' | grep -q ."
+wait_for 10 sh -c "ss -ltnH 'sport = :7002' | grep -q ."
 is "after it: TCP" "$(inside python3 "$work/tcp.py" first 10.0.2.2 7002)" hello
 stop_kit
 done_testing

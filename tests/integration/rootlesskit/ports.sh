@@ -22,7 +22,7 @@ answers() { [ "$(first "$1" "$2")" = hello ]; }
 
 for net in gateway none slirp4netns; do
     start_kit --net=$net --port-driver=builtin --copy-up=/etc -p "127.0.0.1:$p1:81/tcp" sh -c "$servers"
-    ok "$net: a published port answers" wait_for 10 answers 127.0.0.1 "$p1"
+    ok "$net: a published port answers" wait_for 30 answers 127.0.0.1 "$p1"
     run ctl add-ports "127.0.0.1:$p2:10.0.2.100:81/tcp"
     if [ $net = none ]; then
         is "$net: no such address" "$(first 127.0.0.1 "$p2")" ECONNRESET
@@ -30,11 +30,11 @@ for net in gateway none slirp4netns; do
         ok "$net: on the child's address too" answers 127.0.0.1 "$p2"
     fi
     stop_kit
-    ok "$net: closed at the end" wait_for 5 sh -c "! ss -ltnH 'sport = :$p1' | grep -q ."
+    ok "$net: closed at the end" wait_for 20 sh -c "! ss -ltnH 'sport = :$p1' | grep -q ."
 done
 
 start_kit --net=gateway --port-driver=builtin --copy-up=/etc -p "127.0.0.1:$p1:81/tcp" sh -c "$servers"
-wait_for 10 answers 127.0.0.1 "$p1" || true
+wait_for 30 answers 127.0.0.1 "$p1" || true
 
 # The API's own behaviour.
 is "list-ports" "$(ctl list-ports | sed 's/ *$//')" "ID    PROTO    PARENTIP     PARENTPORT    CHILDIP    CHILDPORT    LISTENING
@@ -49,7 +49,7 @@ run ctl add-ports "0.0.0.0:$p3:81/tcp"
 like "so is one that takes in another's address" "$err" "^error: conflict with ID 3: port $p3 of 127.0.0.1"
 python3 "$work/tcp.py" hello 127.0.0.1 "$p6" &
 server=$!
-wait_for 5 answers 127.0.0.1 "$p6" || true
+wait_for 20 answers 127.0.0.1 "$p6" || true
 run ctl add-ports "127.0.0.1:$p6:81/tcp"
 like "one that another program has is refused" "$err" "in use"
 kill "$server"
@@ -104,7 +104,7 @@ is "nobody listens in the child: a reset, not an empty answer" "$(first 127.0.0.
 # Removal ends the port's connections and no others.
 python3 "$work/tcp.py" hold 127.0.0.1 "$p3" >"$work/kept" &
 client=$!
-wait_for 5 grep -q connected "$work/kept" || true
+wait_for 10 grep -q connected "$work/kept" || true
 ctl remove-ports 3 >/dev/null
 wait "$client" || true
 is "removing a port resets its connections" "$(tail -n 1 "$work/kept")" reset
@@ -116,7 +116,7 @@ state=$runtime/few
 start_as_user sh -c "ulimit -n 64; exec rootlesskit --state-dir=$state --net=none --port-driver=builtin \
     -p 127.0.0.1:$p1:81/tcp sh -c '$servers'" >"$work/few.log" 2>&1
 kit=$pid
-ok "with 64 fds it starts" wait_for 10 answers 127.0.0.1 "$p1"
+ok "with 64 fds it starts" wait_for 30 answers 127.0.0.1 "$p1"
 python3 "$work/tcp.py" storm 127.0.0.1 "$p1" 200
 ok "after 200 connections at once it still answers" wait_for 20 answers 127.0.0.1 "$p1"
 stop_kit

@@ -62,12 +62,12 @@ in_child python3 "$work/tcp.py" hello 127.0.0.1 90 &
 last=$!
 in_child python3 "$work/udp.py" who 127.0.0.1 91 &
 last_udp=$!
-ok "and the last one answers" wait_for 10 answers 8090
+ok "and the last one answers" wait_for 30 answers 8090
 ok "that of UDP, too, on the same socket of the client" wait_for 10 grep -qx 127.0.0.1 "$work/follow"
 kill "$follow"
 wait "$follow" 2>/dev/null || true
 asked() { [ "$(udp ask 8091 10)" = 127.0.0.1 ]; }
-ok "from the address that was asked" wait_for 10 asked
+ok "from the address that was asked" wait_for 30 asked
 kill "$last" "$last_udp"
 
 # Ports come and go while others are busy.
@@ -112,7 +112,7 @@ if [ -e /proc/sys/net/ipv6/conf/all/disable_ipv6 ]; then
         is "$net without IPv6: tcp4" "$(tcp send 8082 1)" same
         in_child python3 "$work/udp.py" echo 127.0.0.1 91 &
         server=$!
-        ok "$net without IPv6: udp" wait_for 10 asked
+        ok "$net without IPv6: udp" wait_for 30 asked
         kill "$server"
         run ctl add-ports '[::1]:8085:81/tcp6'
         like "$net without IPv6: an IPv6 address is refused with the reason" "$rc $err" "^1 error: cannot listen on \[::1\]:8085 .*no interface of this host has ::1"

@@ -41,20 +41,20 @@ http() { as_user curl -sS --max-time 20 --unix-socket "$state/api.sock" -w '|%{h
 read -r p1 p2 p3 p4 <<<"$(for _ in 1 2 3 4; do free_port; done | xargs)"
 start_kit --net=gateway --port-driver=builtin --copy-up=/etc -p "127.0.0.1:$p1:3001/tcp" \
     -p "127.0.0.1:$p2:3002/tcp" -p "127.0.0.1:$p3:3001/tcp" -p "127.0.0.1:$p4:3003/udp" sh -c "$servers"
-ok "a published port answers" wait_for 10 gives "$p1" x
+ok "a published port answers" wait_for 30 gives "$p1" x
 served() { ctl list-ports --json | grep -q "^{\"id\":$1,.*\"listening\":true"; }
-ok "another one too" wait_for 10 served 2
+ok "another one too" wait_for 30 served 2
 
 talk kept "$p1"
 drain kept 60 1
-ok "new clients are refused at once" wait_for 5 gives "$p1" ECONNREFUSED
+ok "new clients are refused at once" wait_for 20 gives "$p1" ECONNREFUSED
 unlike "it is not in the list any more" "$(timeout 5 rootlessctl --socket "$state/api.sock" list-ports)" "^1 "
 ok "other requests are answered meanwhile" timeout 5 rootlessctl --socket "$state/api.sock" add-ports "127.0.0.1:0:3001/tcp"
 ok "other ports too" gives "$p3" x
 is "its host port may be published again" "$(ctl add-ports "127.0.0.1:$p1:3001/tcp")" 6
 ok "and answers" gives "$p1" x
 echo still >&3
-ok "the connection goes on" wait_for 5 grep -q still "$work/kept"
+ok "the connection goes on" wait_for 10 grep -q still "$work/kept"
 ok "and the command waits for it" kill -0 "$drain"
 exec 3>&-
 wait "$client" || true
@@ -96,7 +96,7 @@ is "?drain=0 is no drain" "$(http "v1/ports/6?drain=0&more=1" -X DELETE)" "|200"
 ctl add-ports "127.0.0.1:$p1:3001/tcp" "127.0.0.1:$p3:3001/tcp" >/dev/null
 hold gone "$p1"
 drain gone 2 7
-wait_for 5 gives "$p1" ECONNREFUSED || true
+wait_for 20 gives "$p1" ECONNREFUSED || true
 kill -KILL "$drain"
 wait "$drain" 2>/dev/null || true
 ok "the waiting client is killed: others are served" timeout 5 rootlessctl --socket "$state/api.sock" info
@@ -104,7 +104,7 @@ wait "$client" || true
 is "and the limit holds" "$(tail -n 1 "$work/gone")" reset
 hold server "$p3"
 drain server 2 8
-wait_for 5 gives "$p3" ECONNREFUSED || true
+wait_for 20 gives "$p3" ECONNREFUSED || true
 kill -KILL "$(pgrep -u "$user" rootlesskit-api)"
 status=0
 wait "$drain" || status=$?
@@ -136,7 +136,7 @@ is "the next may drain" "$(ctl remove-ports --drain=5 "$(ctl add-ports 127.0.0.1
 ctl add-ports "127.0.0.1:$p1:3001/tcp" >/dev/null
 hold ending "$p1"
 drain ending 600 "$(ctl list-ports | awk 'NR == 2 {print $1}')"
-wait_for 5 gives "$p1" ECONNREFUSED || true
+wait_for 20 gives "$p1" ECONNREFUSED || true
 stop_kit
 status=0
 wait "$drain" || status=$?

@@ -122,9 +122,9 @@ came=0 went=0
 for _ in 1 2 3 4 5; do
     inside python3 -m http.server --bind 127.0.0.1 --directory "$work/dev" 3001 >/dev/null 2>&1
     service=$pid
-    if wait_for 5 healthy; then came=$((came + 1)); fi
+    if wait_for 20 healthy; then came=$((came + 1)); fi
     end "$service"
-    if wait_for 5 sick; then went=$((went + 1)); fi
+    if wait_for 20 sick; then went=$((went + 1)); fi
 done
 is "a service that comes and goes: answered each time, refused each time" "$came $went" "5 5"
 is "and nobody else had the port meanwhile" "$(python3 "$work/listen.py" take 127.0.0.1 "$p1")" EADDRINUSE
@@ -132,20 +132,20 @@ is "and nobody else had the port meanwhile" "$(python3 "$work/listen.py" take 12
 # A restart with connections: they are the service's business.
 inside python3 "$work/tcp.py" echo 0.0.0.0 3002
 service=$pid
-wait_for 5 says 2 true || true
+wait_for 20 says 2 true || true
 echoes() { [ "$(python3 "$work/tcp.py" first "$1" "$p2")" = x ]; }
-ok "a service of IPv4 answers" wait_for 5 echoes 127.0.0.1
+ok "a service of IPv4 answers" wait_for 20 echoes 127.0.0.1
 ok "clients of IPv6 too" echoes ::1
 python3 "$work/tcp.py" hold 127.0.0.1 "$p2" >"$work/held" &
 client=$!
-wait_for 5 grep -q connected "$work/held" || true
+wait_for 10 grep -q connected "$work/held" || true
 end "$service"
 wait "$client" || true
 like "the service dies: its client sees that" "$(tail -n 1 "$work/held")" "^(reset|closed|end)"
-ok "the next one is refused" wait_for 5 refused 127.0.0.1 "$p2"
+ok "the next one is refused" wait_for 20 refused 127.0.0.1 "$p2"
 inside python3 "$work/tcp.py" echo 0.0.0.0 3002
 service=$pid
-ok "it is back: answers" wait_for 5 echoes 127.0.0.1
+ok "it is back: answers" wait_for 20 echoes 127.0.0.1
 end "$service"
 
 # The listener ends, its connection does not.
@@ -161,20 +161,20 @@ while data:
     c.sendall(data)
     data = c.recv(100)
 "
-wait_for 5 says 6 true || true
+wait_for 20 says 6 true || true
 mkfifo "$work/line"
 exec 3<>"$work/line"
 one_open() { ! refused_quietly "$p5"; }
 # A client that says nothing is not the one that it waits for.
 refused_quietly() { ! python3 -c "import socket; socket.create_connection(('127.0.0.1', $1), 5)" 2>/dev/null; }
-ok "one that takes one client: open" wait_for 5 one_open
+ok "one that takes one client: open" wait_for 20 one_open
 python3 "$work/tcp.py" talk 127.0.0.1 "$p5" <"$work/line" >"$work/talk" 3>&- &
 client=$!
 echo one >&3
-ok "its client" wait_for 5 grep -q one "$work/talk"
-ok "the port refuses" wait_for 5 refused_quietly "$p5"
+ok "its client" wait_for 10 grep -q one "$work/talk"
+ok "the port refuses" wait_for 20 refused_quietly "$p5"
 echo two >&3
-ok "and the connection goes on" wait_for 5 grep -q two "$work/talk"
+ok "and the connection goes on" wait_for 10 grep -q two "$work/talk"
 exec 3>&-
 wait "$client" || true
 is "to its end" "$(tail -n 1 "$work/talk")" end

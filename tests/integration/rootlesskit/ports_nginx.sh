@@ -15,7 +15,7 @@ machine=198.18.9.1 machine6=fd00:9::1 remote=198.18.9.7 remote6=fd00:9::7
 
 unshare --net sleep infinity &
 far=$!
-wait_for 5 sh -c "[ \$(readlink /proc/$far/ns/net) != $(readlink /proc/self/ns/net) ]"
+wait_for 10 sh -c "[ \$(readlink /proc/$far/ns/net) != $(readlink /proc/self/ns/net) ]"
 on_far() { nsenter -t "$far" -n "$@"; }
 ip link add here0 type veth peer name far0 netns "$far"
 ip addr add "$machine/24" dev here0

@@ -38,8 +38,8 @@ gives() { # TEXT ARGUMENT...
 }
 start_kit --net=none --port-driver=builtin -p 4000:3000/sctp -p '127.0.0.1:4001:[::1]:3001/sctp4' \
     -p '[::1]:4002:3002/sctp6' -p 4003:3003/sctp -p 4004:3999/sctp -p 4005:3004/sctp sh -c "$servers"
-ok "a published port answers" wait_for 20 gives x first 127.0.0.1 4000
-ok "the others, too" wait_for 20 gives "0 0" send ::1 4002 0
+ok "a published port answers" wait_for 60 gives x first 127.0.0.1 4000
+ok "the others, too" wait_for 60 gives "0 0" send ::1 4002 0
 is "messages of every size and stream come back as they were" "$(sctp same 127.0.0.1 4000)" same
 is "by IPv6 to an IPv4 service" "$(sctp same ::1 4000)" same
 is "by IPv4 to an IPv6 service" "$(sctp same 127.0.0.1 4001)" same
@@ -55,7 +55,7 @@ like "list-ports does not know who listens" "$(ctl list-ports --json | head -n 1
 
 timeout 90 python3 "$work/sctp.py" hold 127.0.0.1 4000 >"$work/held" &
 client=$!
-wait_for 10 grep -q connected "$work/held" || true
+wait_for 60 grep -q connected "$work/held" || true
 like "an association is a flow" "$(ctl flows --json)" '"proto":"sctp","direction":"published","state":"open","portID":1,'
 ctl remove-ports 1 >/dev/null
 wait "$client" || true
@@ -64,10 +64,10 @@ is "and nobody listens" "$(sctp first 127.0.0.1 4000)" ECONNREFUSED
 is "the same again" "$(ctl add-ports 4000:3000/sctp)" 7
 timeout 90 python3 "$work/sctp.py" hold 127.0.0.1 4000 >"$work/held" &
 client=$!
-wait_for 10 grep -q connected "$work/held" || true
+wait_for 60 grep -q connected "$work/held" || true
 ctl remove-ports --drain=60 7 >"$work/drain" &
 drain=$!
-ok "while one drains new clients are refused" wait_for 5 gives ECONNREFUSED first 127.0.0.1 4000
+ok "while one drains new clients are refused" wait_for 60 gives ECONNREFUSED first 127.0.0.1 4000
 ok "and it waits" kill -0 "$drain"
 kill "$client"
 wait "$client" 2>/dev/null || true
@@ -92,7 +92,7 @@ clients+=($!)
 wait "${clients[@]}" || true
 is "100 associations of five clients" "$(cat "$work"/many.* | sort | uniq -c | xargs)" "5 20"
 few() { [ "$(fds "$plane")" -le "$before" ]; }
-ok "none leaves an fd behind" wait_for 60 few
+ok "none leaves an fd behind" wait_for 180 few
 [ "$rc" -eq 0 ] || note "$(ctl flows)"
 stop_kit
 done_testing

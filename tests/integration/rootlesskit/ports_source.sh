@@ -16,7 +16,7 @@ sleeps() { [ "$(cat "/proc/$1/comm")" = sleep ]; } # and so is in its namespace
 remote() { nsenter -t "$far" -n python3 "$work/tcp.py" "$@"; }
 in_child() { nsenter -t "$(cat "$state/child_pid")" -n "$@"; }
 ip link add here0 type veth peer name far0 || skip_all "no veth interfaces"
-wait_for 5 sleeps "$far" || true
+wait_for 10 sleeps "$far" || true
 ip link set far0 netns "$far"
 ip addr add 198.18.9.1/24 dev here0
 ip link set here0 up
@@ -36,7 +36,7 @@ ports=(-p 8081:81/tcp -p 127.0.0.1:8086:86/tcp)
 
 start() { # OPTION...
     start_kit --port-driver=builtin --copy-up=/etc "${ports[@]}" "$@" sh -c "$servers"
-    wait_for 15 serves || note "$(cat "$work/kit.log")"
+    wait_for 30 serves || note "$(cat "$work/kit.log")"
 }
 
 backend() { ctl info --json | sed -n 's/.*"sourceIPTransparentBackend": *"\(.*\)".*/\1/p'; }
@@ -83,7 +83,7 @@ in_child python3 "$work/tcp.py" hello 127.0.0.1 8090 &
 in_child python3 "$work/tcp.py" who 10.0.2.100 8090 &
 in_child python3 "$work/tcp.py" hello 127.0.0.1 8091 &
 in_child python3 "$work/tcp.py" who 10.0.2.100 8092 &
-wait_for 5 in_child sh -c "[ \$(ss -ltnH 'sport >= :8090 and sport <= :8092' | wc -l) = 4 ]"
+wait_for 20 in_child sh -c "[ \$(ss -ltnH 'sport >= :8090 and sport <= :8092' | wc -l) = 4 ]"
 ctl add-ports 198.18.9.1:8090:8090/tcp 198.18.9.1:8091:10.0.2.100:8090/tcp 198.18.9.1:8092:10.0.2.100:8091/tcp \
     198.18.9.1:8093:8092/tcp >/dev/null
 is "by default that of the loopback" "$(remote first 198.18.9.1 8090)" hello
@@ -95,7 +95,7 @@ is "nor the other way round" "$(remote first 198.18.9.1 8093)" ECONNRESET
 if in_child nft list ruleset >/dev/null 2>&1; then
     nsenter -t "$(cat "$state/child_pid")" -n unshare --net sleep infinity &
     box=$!
-    wait_for 5 sleeps "$box" || true
+    wait_for 10 sleeps "$box" || true
     in_child ip link add docker0 type bridge
     in_child ip addr add 172.17.0.1/16 dev docker0
     in_child ip link set docker0 up
@@ -115,11 +115,11 @@ table ip docker {
 NFT
     ctl add-ports 198.18.9.1:8088:8088/tcp 198.18.9.1:8089:10.0.2.100:8089/tcp >/dev/null
     container() { remote first 198.18.9.1 8088 | grep -v ECONN; }
-    wait_for 10 container || true
+    wait_for 30 container || true
     is "a container sees it" "$(container)" 198.18.9.7
     is "by the namespace's address too" "$(remote first 198.18.9.1 8089)" 198.18.9.7
     in_child python3 "$work/tcp.py" hello 127.0.0.1 8088 &
-    wait_for 5 in_child sh -c "ss -ltnH 'sport = :8088' | grep -q ."
+    wait_for 10 in_child sh -c "ss -ltnH 'sport = :8088' | grep -q ."
     is "packet rules win over a service of the loopback's" "$(remote first 198.18.9.1 8088)" 198.18.9.7
     in_child nft flush chain ip docker output
     is "which is reached without them" "$(remote first 198.18.9.1 8088)" hello
@@ -153,7 +153,7 @@ env_user+=("PATH=$bin:$work/empty")
 state=$runtime/kit
 start_kit --net=none --port-driver=builtin --source-ip-transparent-backend=iptables -p 8081:81/tcp \
     /bin/sh -c "cd $work; exec /usr/bin/python3 tcp.py who 0.0.0.0 81"
-wait_for 15 serves || true
+wait_for 30 serves || true
 is "without the programs ports work" "$(remote first 198.18.9.1 8081)" 127.0.0.1
 is "info says so too" "$(backend)" none
 is "and the reason is told once" "$(grep -c 'will not see.*iptables: not found' "$work/kit.log")" 1

@@ -25,7 +25,7 @@ end_server() {
 }
 in_child() { nsenter -t "$(cat "$state/child_pid")" -n "$@"; }
 ip link add here0 type veth peer name far0 || skip_all "no veth interfaces"
-wait_for 5 sleeps "$far" || true
+wait_for 10 sleeps "$far" || true
 ip link set far0 netns "$far"
 ip addr add 198.18.9.1/24 dev here0
 ip addr add 198.18.9.2/24 dev here0
@@ -50,7 +50,7 @@ ports=(-p 8081:81/udp -p 8083:83/udp -p 8085:85/udp)
 serves() { here from 127.0.0.1 8081 127.0.0.1 0 | grep -q 127.0.0.1 && here from 127.0.0.1 8083 127.0.0.1 0 | grep -q 127.0.0.1; }
 start() { # OPTION...
     start_kit --port-driver=builtin --copy-up=/etc "${ports[@]}" "$@" sh -c "$servers"
-    wait_for 15 serves || note "$(cat "$work/kit.log")"
+    wait_for 30 serves || note "$(cat "$work/kit.log")"
 }
 # sees NAME WANT PORT [FROM [TO [PORT]]]: what the service tells a remote client
 sees() { is "$1" "$(remote from "${5:-198.18.9.1}" "$3" "${4:-198.18.9.7}" "${6:-40000}")" "$2"; }
@@ -104,7 +104,7 @@ is "every length" "$(remote mixed 198.18.9.1 8085 300)" same
 serve join 0.0.0.0 88
 ctl add-ports 198.18.9.1:8088:88/udp >/dev/null
 bound() { in_child ss -lunH "sport = :$1" | grep -q .; }
-wait_for 5 bound 88 || true
+wait_for 20 bound 88 || true
 is "a service that connects its socket" "$(remote times 198.18.9.1 8088 10)" "198.18.9.7 10"
 end_server
 
@@ -114,13 +114,13 @@ nsenter -t "$far" -n python3 "$work/udp.py" follow 198.18.9.1 8089 >"$work/follo
 client=$!
 lines() { [ "$(wc -l <"$work/follow")" -ge "$1" ]; }
 serve who 0.0.0.0 89
-ok "a service begins" wait_for 5 lines 1
+ok "a service begins" wait_for 20 lines 1
 end_server
 serve where 0.0.0.0 89
-ok "another in its place" wait_for 5 lines 2
+ok "another in its place" wait_for 20 lines 2
 end_server
 serve who 127.0.0.1 89
-ok "one of the loopback only" wait_for 5 lines 3
+ok "one of the loopback only" wait_for 20 lines 3
 end_server
 kill "$client"
 is "all see the same client" "$(awk '{print $1}' "$work/follow" | sort -u)" 198.18.9.7
@@ -145,7 +145,7 @@ fi
 if in_child nft list ruleset >/dev/null 2>&1; then
     nsenter -t "$(cat "$state/child_pid")" -n unshare --net sleep infinity &
     box=$!
-    wait_for 5 sleeps "$box" || true
+    wait_for 10 sleeps "$box" || true
     in_child ip link add docker0 type bridge
     in_child ip addr add 172.17.0.1/16 dev docker0
     in_child ip link set docker0 up
@@ -165,7 +165,7 @@ table ip docker {
 NFT
     ctl add-ports 198.18.9.1:8090:8090/udp 198.18.9.1:8091:10.0.2.100:8091/udp >/dev/null
     container() { remote from 198.18.9.1 8090 198.18.9.7 40005 | grep -v silence; }
-    wait_for 10 container || true
+    wait_for 30 container || true
     is "a container sees it" "$(container)" "198.18.9.7 40005"
     sees "by the namespace's address too" "198.18.9.7 40000" 8091
     # shellcheck disable=SC2046

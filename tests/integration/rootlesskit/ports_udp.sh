@@ -25,7 +25,7 @@ servers='cd '"$work"'; python3 udp.py echo 0.0.0.0 51 & python3 udp.py echo ::1 
 
 for net in gateway none slirp4netns; do
     start_kit --net=$net --port-driver=builtin --copy-up=/etc -p 127.0.0.1:5051:51/udp sh -c "$servers"
-    ok "$net: a published port answers" wait_for 10 answers 127.0.0.1 5051
+    ok "$net: a published port answers" wait_for 30 answers 127.0.0.1 5051
     ctl add-ports 127.0.0.1:5052:10.0.2.100:51/udp4 >/dev/null
     if [ $net = none ]; then
         is "$net: no such address" "$(udp ask 127.0.0.1 5052 10)" silence
@@ -33,11 +33,11 @@ for net in gateway none slirp4netns; do
         ok "$net: on the child's address too" answers 127.0.0.1 5052
     fi
     stop_kit
-    ok "$net: closed at the end" wait_for 5 sh -c "! ss -lunH 'sport = :5051' | grep -q ."
+    ok "$net: closed at the end" wait_for 20 sh -c "! ss -lunH 'sport = :5051' | grep -q ."
 done
 
 start_kit --net=gateway --port-driver=builtin --copy-up=/etc -p 5051:51/udp sh -c "$servers"
-wait_for 10 answers 127.0.0.1 5051 || true
+wait_for 30 answers 127.0.0.1 5051 || true
 ctl remove-ports 1 >/dev/null
 data_plane=$(plane)
 before=$(fds "$data_plane")
@@ -69,13 +69,13 @@ marks() { nsenter -t "$(cat "$state/child_pid")" -n python3 "$work/udp.py" marks
 marks 0.0.0.0 &
 marking=($!)
 service=$(ctl add-ports 5058:58/udp)
-wait_for 5 is_marked 127.0.0.1 5058 || true
+wait_for 20 is_marked 127.0.0.1 5058 || true
 is "the type of service goes both ways" "$(marked 198.18.7.1 5058)" "184 104"
 if [ -n "$ipv6" ]; then
     marks ::1 &
     marking+=($!)
     service+=" $(ctl add-ports '[::1]:5059:[::1]:58/udp6' '127.0.0.1:5059:[::1]:58/udp4')"
-    wait_for 5 is_marked ::1 5059 || true
+    wait_for 20 is_marked ::1 5059 || true
     is "with IPv6" "$(marked ::1 5059)" "184 104"
     is "from IPv4 to IPv6" "$(marked 127.0.0.1 5059)" "184 104"
 fi
@@ -102,13 +102,13 @@ wait "$client"
 is "which answers nothing" "$(cat "$work/dead")" 0
 nsenter -t "$(cat "$state/child_pid")" -n python3 "$work/udp.py" echo 127.0.0.1 57 &
 server=$!
-ok "until it is there" wait_for 5 answers 127.0.0.1 5057
+ok "until it is there" wait_for 20 answers 127.0.0.1 5057
 kill "$server"
 
 # Removal.
 udp hold 127.0.0.1 5051 >"$work/held" &
 client=$!
-wait_for 5 grep -q answered "$work/held" || true
+wait_for 10 grep -q answered "$work/held" || true
 ctl remove-ports "$main" >/dev/null
 wait "$client" || true
 is "removing a port ends its flows" "$(tail -n 1 "$work/held")" ECONNREFUSED
@@ -132,7 +132,7 @@ state=$runtime/few
 start_as_user sh -c "ulimit -n 64; exec rootlesskit --state-dir=$state --net=none --port-driver=builtin \
     -p 127.0.0.1:5051:51/udp sh -c '$servers'" >"$work/few.log" 2>&1
 kit=$pid
-ok "with 64 fds it starts" wait_for 10 answers 127.0.0.1 5051
+ok "with 64 fds it starts" wait_for 30 answers 127.0.0.1 5051
 udp many 127.0.0.1 5051 500 >/dev/null
 ok "after 500 clients it still answers" answers 127.0.0.1 5051
 stop_kit

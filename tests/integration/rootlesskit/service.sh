@@ -19,7 +19,7 @@ passed() { # OPTIONS-OF-SOCKET-ACTIVATE... -- OPTIONS-OF-ROOTLESSKIT...
     rm -f "$home/passed" "$runtime"/*.sock
     # In a subshell for its standard input; the sockets are of the file system, so nobody else's.
     start_as_user systemd-socket-activate -l "$first" "$@" "$work/passed" >"$work/activate.log" 2>&1
-    wait_for 5 test -S "$first"
+    wait_for 10 test -S "$first"
     as_user socat -u /dev/null "UNIX-CONNECT:$first"
     wait "$pid" || true
     cat "$home/passed"
@@ -51,7 +51,7 @@ if [ -n "$tree" ] && delegate; then
     is "the processes are evacuated, the cgroup above is the command's" "$(echo "$out" | xargs)" "0::/evac $tree/evac made"
     is "without a word" "$err" ""
     is "outside it is where it should be" "$(ls -d "$group/evac")" "$group/evac"
-    ok "nothing stays in the cgroups" wait_for 5 remove_group
+    ok "nothing stays in the cgroups" wait_for 20 remove_group
 else
     skip "--evacuate-cgroup2" "no cgroup v2 tree that can be changed"
 fi
