@@ -52,7 +52,8 @@ static const int refused[] = {
     SCMP_SYS(acct), SCMP_SYS(quotactl), SCMP_SYS(syslog), SCMP_SYS(add_key), SCMP_SYS(request_key),
     SCMP_SYS(keyctl), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
     SCMP_SYS(io_uring_register), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
-    SCMP_SYS(adjtimex), SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(personality),
+    SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime), SCMP_SYS(sethostname), SCMP_SYS(setdomainname),
+    SCMP_SYS(personality),
     /* namespaces and mounts */
     SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),
     SCMP_SYS(chroot), SCMP_SYS(open_tree), SCMP_SYS(move_mount), SCMP_SYS(fsopen),
@@ -63,7 +64,10 @@ static const int refused[] = {
     SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat),
     SCMP_SYS(chown), SCMP_SYS(fchown), SCMP_SYS(lchown), SCMP_SYS(fchownat), SCMP_SYS(setxattr),
     SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr),
-    SCMP_SYS(fremovexattr), SCMP_SYS(truncate)};
+    SCMP_SYS(fremovexattr), SCMP_SYS(truncate),
+    /* the same where words have 32 bits */
+    SCMP_SYS(chown32), SCMP_SYS(fchown32), SCMP_SYS(lchown32), SCMP_SYS(truncate64),
+    SCMP_SYS(clock_settime64), SCMP_SYS(clock_adjtime64)};
 static const int refused_unless_ours[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat)};
 
 static int refuse(scmp_filter_ctx filter, const int *calls, size_t n)

@@ -35,6 +35,18 @@ static const int allowed[] = {
     SCMP_SYS(restart_syscall),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
+    /* what libc calls in place of some of them where words have 32 bits */
+    SCMP_SYS(_llseek),
+    SCMP_SYS(ftruncate64),
+    SCMP_SYS(fstat64),
+    SCMP_SYS(fstatat64),
+    SCMP_SYS(statx),
+    SCMP_SYS(ppoll_time64),
+    SCMP_SYS(recv),
+    SCMP_SYS(clock_gettime64),
+    SCMP_SYS(mmap2),
+    SCMP_SYS(futex_time64),
+    SCMP_SYS(sigreturn),
 };
 
 static int install_filter(void)

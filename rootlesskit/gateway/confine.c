@@ -110,6 +110,16 @@ static const int allowed[] = {
     SCMP_SYS(restart_syscall),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
+    /* what libc calls in place of some of them where words have 32 bits */
+    SCMP_SYS(recv),
+    SCMP_SYS(send),
+    SCMP_SYS(recvmmsg_time64),
+    SCMP_SYS(fcntl64),
+    SCMP_SYS(timerfd_settime64),
+    SCMP_SYS(clock_gettime64),
+    SCMP_SYS(mmap2),
+    SCMP_SYS(futex_time64),
+    SCMP_SYS(sigreturn),
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     /* the sanitizers' reports */
     SCMP_SYS(openat),
