@@ -6,8 +6,23 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 program=$(grep -ao '/[^:[:cntrl:]]*/rootless-setup' "$module" | head -n 1)
-mkdir -p "${program%/*}"
-mount -t tmpfs -o mode=755 rltest-bin "${program%/*}"
+folder=${program%/*}
+# Where nothing is installed the folder is made, and removed at the end, unless another test has it by
+# then: its mount would go with it.
+above=$folder missing=()
+while [ ! -d "${above:-/}" ]; do
+    missing+=("$above")
+    above=${above%/*}
+done
+mkdir -p "$folder"
+exec 8<"$folder"
+flock -s 8
+mount -t tmpfs -o mode=755 rltest-bin "$folder"
+remove_folders() {
+    umount -l "$folder"
+    if flock -xn 8; then rmdir "${missing[@]}"; fi
+}
+at_end remove_folders
 cat >"$program" <<'END'
 #!/bin/sh
 [ ! -d "$HOME" ] || exec >>"$HOME/engine" 2>&1
