@@ -34,6 +34,7 @@ static void take_docker(json_t *root, struct check_engine_docker *ret)
     if (data_root)
         (void)str_copy(ret->data_root, sizeof ret->data_root, data_root);
     ret->no_iptables = json_is_false(json_object_get(root, "iptables"));
+    ret->no_ip6tables = json_is_false(json_object_get(root, "ip6tables"));
     ret->no_userland_proxy = json_is_false(json_object_get(root, "userland-proxy"));
     ret->no_image_store = json_is_false(json_object_get(features, "containerd-snapshotter"));
 }

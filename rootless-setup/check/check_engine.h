@@ -41,6 +41,7 @@ const char *check_engine_name(enum check_engine engine);
 struct check_engine_docker {
     char data_root[4096];   /**< "" for the usual place */
     bool no_iptables;       /**< "iptables": false */
+    bool no_ip6tables;      /**< "ip6tables": false */
     bool no_image_store;    /**< "features": {"containerd-snapshotter": false}: graph drivers */
     bool no_userland_proxy; /**< "userland-proxy": false */
     char fault[256];        /**< why the file cannot be used; dockerd does not start then */

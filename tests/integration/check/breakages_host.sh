@@ -42,6 +42,8 @@ table() {
     breakage "a container's devices without tun" net.tun failed "EPERM" "--device /dev/net/tun" 'without_tun'
     untried="installs a package" breakage "no iptables" net.iptables warning "no iptables in" "iptables" 'hide iptables'
     untried="loads modules" breakage "iptables without its modules" net.iptables warning "is not loaded" "modprobe -a ip_tables" 'legacy_iptables'
+    untried="loads modules" breakage "ip6tables without its modules" net.iptables warning "with ip6tables in a network namespace: rltest" "modprobe -a ip6_tables" \
+        'stub ip6tables "[ \"\$1\" = --version ] && echo legacy || { echo rltest; exit 3; }"'
     also=proc breakage "a container's read-only /proc/sys" net.forward warning "read-only, as in a container" "systempaths=unconfined" \
         'mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys'
     breakage "a LAN of 10.0.2.0/24" net.route hint "10.0.2.0/24 on rltest" "--cidr" 'a_lan; ip addr add 10.0.2.15/24 dev rltest'

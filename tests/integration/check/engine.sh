@@ -90,6 +90,26 @@ without --engine docker net.iptables
 expect "... which it was told to do without" 0 net.iptables hint "no iptables in"
 without net.iptables
 expect "... is a loss in general" 0 net.iptables warning "no iptables in"
+
+# IPv6 alone.
+stub() { # PROGRAM SHELL
+    printf '#!/bin/sh\n%s\n' "$2" >"$work/stub/$1"
+    chmod 755 "$work/stub/$1"
+}
+echo '{}' >"$home/.config/docker/daemon.json"
+stub ip6tables 'echo no table nat; exit 3'
+path=$work/stub:$path check --engine docker net.iptables
+expect "docker without ip6tables: IPv4 goes on" 0 net.iptables warning "with ip6tables in a network namespace: no table nat" "rootless-ip6tables.conf"
+echo '{"ip6tables": false}' >"$home/.config/docker/daemon.json"
+path=$work/stub:$path check --engine docker net.iptables
+expect "... which it was told to do without" 0 net.iptables hint "no table nat"
+stub iptables 'echo no table nat; exit 3'
+path=$work/stub:$path check --engine docker net.iptables
+expect "... and without either it has no network" 1 net.iptables failed "with iptables in a network namespace"
+rm "$work/stub/iptables" "$work/stub/ip6tables"
+check --engine docker net.iptables net.nat
+expect "Docker's rules, of both" 0 net.iptables ok "IPv4 and IPv6"
+expect "NAT, of both" 0 net.nat ok "loaded masquerade rules"
 rm -r "$home/.config/docker" "$home/.config/containers"
 
 # Units.
