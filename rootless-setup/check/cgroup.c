@@ -93,14 +93,20 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
-static void check_controllers(const char *path, const struct check_facts *facts,
+/* "delegated cgroup v2 controllers are required for rootless": k3s ends, the others go on. */
+static enum check_status loss(const struct check_context *context)
+{
+    return context->engine == ENGINE_K3S ? CHECK_FAILED : CHECK_WARNING;
+}
+
+static void check_controllers(const struct check_context *context, const char *path,
                               struct check_result *result)
 {
-    static const struct {
+    const struct {
         const char *name;
         enum check_status when_missing;
     } wanted[] = {
-        {"cpu", CHECK_WARNING}, {"memory", CHECK_WARNING}, {"pids", CHECK_WARNING},
+        {"cpu", loss(context)}, {"memory", loss(context)}, {"pids", loss(context)},
         {"cpuset", CHECK_HINT}, {"io", CHECK_HINT},
     };
     char file[4200], words[512] = "", missing[128] = "";
@@ -121,7 +127,7 @@ static void check_controllers(const char *path, const struct check_facts *facts,
     if (status == CHECK_OK)
         return;
     check_cause(result, "not delegated: %s; limits that need them are refused or ignored", missing);
-    if (facts->systemd)
+    if (context->facts.systemd)
         remedy_delegate(result);
     else
         check_remedy(result, REMEDY_NOTE,
@@ -145,16 +151,16 @@ static void check_docker_path(const struct check_context *context, struct check_
                  "[\"native.cgroupdriver=cgroupfs\"]");
 }
 
-static void say_no_v2(const struct check_facts *facts, struct check_result *result)
+static void say_no_v2(const struct check_context *context, struct check_result *result)
 {
     bool hybrid = is_cgroup2(MOUNT_POINT "/unified");
-    check_say(result, CHECK_WARNING, "%s is %s", MOUNT_POINT,
+    check_say(result, loss(context), "%s is %s", MOUNT_POINT,
               hybrid ? "a hybrid: cgroup v1, with a v2 tree at /sys/fs/cgroup/unified"
               : access(MOUNT_POINT "/cpu", F_OK) == 0 ? "cgroup v1"
                                                       : "not a cgroup v2 tree");
     check_cause(result, "only cgroup v2 can be delegated to a user: containers run, but --memory, "
-                        "--cpus and --pids-limit are ignored");
-    if (facts->systemd)
+                        "--cpus and --pids-limit are ignored; k3s does not start");
+    if (context->facts.systemd)
         check_remedy(result, REMEDY_NOTE,
                      "boot with systemd.unified_cgroup_hierarchy=1 on the kernel command line");
     else
@@ -189,16 +195,17 @@ void probe_cgroup(const struct check_context *context, struct check_result *resu
         return;
     }
     if (!is_cgroup2(MOUNT_POINT)) {
-        say_no_v2(&context->facts, result);
+        say_no_v2(context, result);
         return;
     }
     if (find_delegated(context->subject.uid, path, sizeof path)) {
-        check_controllers(path, &context->facts, result);
+        check_controllers(context, path, result);
         check_docker_path(context, result);
         return;
     }
-    check_say(result, CHECK_WARNING, "no cgroup that %s may write to", context->subject.name);
-    check_cause(result, "nobody delegated a cgroup to this user: limits of containers are ignored");
+    check_say(result, loss(context), "no cgroup that %s may write to", context->subject.name);
+    check_cause(result, "nobody delegated a cgroup to this user: limits of containers are ignored, "
+                        "and k3s does not start");
     if (context->facts.systemd)
         check_remedy(result, REMEDY_ROOT, "loginctl enable-linger %u", context->subject.uid);
     else

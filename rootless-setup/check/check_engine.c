@@ -9,10 +9,12 @@
 #include "lib/base/str.h"
 #include "rootless-setup/check/files.h"
 #include "rootless-setup/check/subject.h"
+#include "rootless-setup/engine/engine.h"
 
 #define CONFIG_MAX (1 << 20)
 
-const char *const check_engine_names[] = {"docker", "containerd", "buildkit", "podman", NULL};
+const char *const check_engine_names[] = {"docker", "containerd", "buildkit",
+                                          "podman", "k3s",        NULL};
 
 _Static_assert(sizeof check_engine_names / sizeof check_engine_names[0] == ENGINE_COUNT,
                "one name an engine");
@@ -112,23 +114,30 @@ static bool podman_graphroot(const struct check_subject *subject, const struct c
            expand_home(subject, value, ret, size);
 }
 
+/* The first of the directories that the engine's table has. */
+static int usual_dir(enum check_engine engine, const struct check_subject *subject, char *ret,
+                     size_t size)
+{
+    if (engine == ENGINE_ANY)
+        return subject_data_path(subject, "", ret, size);
+    const struct engine_path *data = &engines[engine - 1].data[0];
+    if (data->base == ENGINE_HOME)
+        return str_format(ret, size, "%s/%s", subject->home, data->name);
+    int n = subject_data_path(subject, data->name, ret, size);
+    /* Beside its images podman has what is not of layers there. */
+    if (n < 0 || engine != ENGINE_PODMAN)
+        return n;
+    return str_format(ret + n, size - (size_t)n, "/storage");
+}
+
 const char *check_engine_data_dir(enum check_engine engine, const struct check_subject *subject,
                                   const struct check_files *files, char *buf, size_t size)
 {
-    static const char *const usual[] = {
-        [ENGINE_ANY] = "",
-        [ENGINE_DOCKER] = "docker",
-        [ENGINE_CONTAINERD] = "containerd",
-        [ENGINE_BUILDKIT] = "buildkit",
-        [ENGINE_PODMAN] = "containers/storage",
-    };
     struct check_engine_docker docker;
     if (engine == ENGINE_DOCKER && check_engine_docker_read(subject, files, &docker) &&
         docker.data_root[0] == '/' && str_copy(buf, size, docker.data_root) == 0)
         return buf;
     if (engine == ENGINE_PODMAN && podman_graphroot(subject, files, buf, size))
         return buf;
-    if (subject_data_path(subject, usual[engine], buf, size) < 0)
-        return subject->home;
-    return buf;
+    return usual_dir(engine, subject, buf, size) < 0 ? subject->home : buf;
 }

@@ -1,6 +1,7 @@
 /*
- * The engines that a check can be asked for, and what differs between them: where their images lie
- * and what their configuration says of it. Files are read, nothing is tried.
+ * The engines that a check can be asked for, which are those of engine/engine.h in its order, and
+ * what differs between them: where their images lie and what their configuration says of it. Files
+ * are read, nothing is tried.
  */
 #pragma once
 
@@ -16,6 +17,7 @@ enum check_engine {
     ENGINE_CONTAINERD,
     ENGINE_BUILDKIT,
     ENGINE_PODMAN,
+    ENGINE_K3S,
     ENGINE_COUNT,
 };
 
@@ -25,9 +27,11 @@ enum {
     FOR_CONTAINERD = 1 << ENGINE_CONTAINERD,
     FOR_BUILDKIT = 1 << ENGINE_BUILDKIT,
     FOR_PODMAN = 1 << ENGINE_PODMAN,
+    FOR_K3S = 1 << ENGINE_K3S,
     FOR_DAEMONS = FOR_DOCKER | FOR_CONTAINERD, /**< those that start through rootlesskit, with a
                                                   network of their own */
-    FOR_NETWORKS = FOR_DAEMONS | FOR_PODMAN,   /**< those with bridges between containers */
+    FOR_SYSTEMD = FOR_DAEMONS | FOR_PODMAN,    /**< those that ask systemd for cgroups */
+    FOR_NETWORKS = FOR_SYSTEMD | FOR_K3S,      /**< those with bridges between containers */
     FOR_ALL = FOR_NETWORKS | FOR_BUILDKIT,
 };
 

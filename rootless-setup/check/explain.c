@@ -83,6 +83,7 @@ void remedy_data_dir(enum check_engine engine, struct check_result *result)
         [ENGINE_CONTAINERD] = "root in ~/.config/containerd/config.toml",
         [ENGINE_BUILDKIT] = "root in ~/.config/buildkit/buildkitd.toml",
         [ENGINE_PODMAN] = "graphroot in ~/.config/containers/storage.conf",
+        [ENGINE_K3S] = "k3s server --data-dir",
     };
     check_remedy(result, REMEDY_NOTE, "put the engine's data on a local disk (%s)", where[engine]);
 }

@@ -200,10 +200,13 @@ static const char *last_line(char *text)
     return newline ? newline + 1 : text;
 }
 
-/* What a missing or broken one means: podman has no other, rootlesskit has its gateway. */
+/* What a missing or broken one means: podman has no other, k3s knows slirp4netns only, rootlesskit
+ * has its gateway. */
 static enum check_status loss(const struct check_context *context, const char *other)
 {
     char path[4096];
+    if (context->engine == ENGINE_K3S)
+        return CHECK_FAILED;
     if (context->engine != ENGINE_PODMAN)
         return CHECK_HINT;
     return proc_find(other, path, sizeof path) == 0 ? CHECK_WARNING : CHECK_FAILED;
@@ -216,7 +219,7 @@ static void say_missing(const struct check_context *context, const char *name, c
     check_cause(result, "%s",
                 package == PACKAGE_PASST
                     ? "podman from version 5 on makes its network with it; rootlesskit does without"
-                    : "older engines make their network with it; rootlesskit does without");
+                    : "older engines and k3s make their network with it; rootlesskit does without");
     distro_remedy_install(&context->distro, package, result);
 }
 

@@ -41,6 +41,7 @@ static const struct part parts[] = {
      {"/usr/libexec/podman/netavark", "/usr/lib/podman/netavark", "netavark",
       "/usr/lib/cni/bridge"},
      false},
+    {ENGINE_K3S, {"k3s"}, false},
 };
 #define N_PARTS (sizeof parts / sizeof parts[0])
 

@@ -21,6 +21,7 @@ static const struct {
     {"containerd.service", FOR_CONTAINERD},
     {"buildkit.service", FOR_BUILDKIT | FOR_CONTAINERD},
     {"podman.service", FOR_PODMAN},
+    {"k3s-rootless.service", FOR_K3S},
 };
 
 /* A walk through the files: which one, and what came of all. */

@@ -10,6 +10,7 @@
 #include "rootless-setup/check/quote.h"
 #include "rootless-setup/check/report.h"
 #include "rootless-setup/check/run.h"
+#include "rootless-setup/engine/engine.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof(a)[0])
 
@@ -277,6 +278,10 @@ START_TEST(every_engine_needs_something_of_its_own)
     for (enum check_engine e = ENGINE_DOCKER; e < ENGINE_COUNT; e++)
         ck_assert_int_eq(check_engine_find(check_engine_name(e)), e);
     ck_assert_int_eq(check_engine_find(NULL), ENGINE_ANY);
+    /* The engines that are installed and launched are these, in this order. */
+    ck_assert_uint_eq(engines_count, ENGINE_COUNT - 1);
+    for (size_t i = 0; i < engines_count; i++)
+        ck_assert_str_eq(check_engine_names[i], engines[i].name);
 }
 END_TEST
 

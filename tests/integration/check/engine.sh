@@ -20,7 +20,7 @@ like "docker: what it needs" "$docker" " context .* net.iptables net.tproxy "
 unlike "docker: and not what podman does" "$docker" " podman | net.pasta "
 like "podman: what it needs" "$podman" " podman .* net.pasta "
 unlike "podman: and not what docker does" "$podman" " context | rootful | net.iptables | net.tproxy "
-for engine in docker containerd buildkit podman; do
+for engine in docker containerd buildkit podman k3s; do
     check --engine $engine subid
     like "--json names the engine: $engine" "$out" "\"engine\": \"$engine\""
 done
@@ -50,6 +50,9 @@ expect "an engine that is not whole" 0 engine warning "needs what is not in \$PA
 without --engine docker engine
 expect "... is none, for who asks for it" 1 engine failed "needs what is not in \$PATH: runc"
 has runc docker
+without --engine k3s engine net.slirp4netns
+expect "k3s that is not there" 1 engine failed "k3s is not installed"
+expect "... knows one network only" 1 net.slirp4netns failed "looked for slirp4netns"
 without --engine docker engine
 expect "one that is whole" 0 engine ok "$work/some/dockerd"
 has podman conmon netavark
@@ -63,6 +66,20 @@ else
     echo '{}' >/etc/containers/policy.json
     without --engine podman engine
     expect "podman with one" 0 engine ok "$work/some/podman"
+fi
+
+install -d -o $alice -g $alice "$home/.rancher" "$home/.rancher/k3s"
+check --engine k3s data-dir
+expect "k3s has its data below the home itself" 0 data-dir ok "in $home/.rancher/k3s"
+rm -r "$home/.rancher"
+
+check cgroup
+if grep -q '"status": "warning"' <<<"$out"; then
+    expect "no limits are a loss" 0 cgroup warning ""
+    check --engine k3s cgroup
+    expect "... with which k3s does not start" 1 cgroup failed "k3s does not start"
+else
+    skip "no limits" "this host has delegated cgroups"
 fi
 
 # daemon.json and storage.conf.
