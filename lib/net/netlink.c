@@ -109,6 +109,24 @@ int netlink_add_link(struct netlink *netlink, const char *name, const char *kind
     return r < 0 ? err_sys(err, -r, "cannot create the %s interface %s", kind, name) : 0;
 }
 
+int netlink_add_vxlan(struct netlink *netlink, const char *name, uint32_t vni, uint16_t port,
+                      struct err *err)
+{
+    struct request request;
+    (void)start(&request, RTM_NEWLINK, CREATE, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(request.header, IFLA_IFNAME, name);
+    struct nlattr *info = mnl_attr_nest_start(request.header, IFLA_LINKINFO);
+    mnl_attr_put_strz(request.header, IFLA_INFO_KIND, "vxlan");
+    struct nlattr *data = mnl_attr_nest_start(request.header, IFLA_INFO_DATA);
+    mnl_attr_put_u32(request.header, IFLA_VXLAN_ID, vni);
+    mnl_attr_put_u16(request.header, IFLA_VXLAN_PORT, htons(port));
+    mnl_attr_put_u8(request.header, IFLA_VXLAN_LEARNING, 0);
+    mnl_attr_nest_end(request.header, data);
+    mnl_attr_nest_end(request.header, info);
+    int r = finish(netlink, &request);
+    return r < 0 ? err_sys(err, -r, "cannot create the VXLAN interface %s", name) : 0;
+}
+
 int netlink_set_master(struct netlink *netlink, unsigned index, unsigned master, struct err *err)
 {
     struct request request;

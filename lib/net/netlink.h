@@ -22,6 +22,10 @@ int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer
                      int peer_netns_fd, uint32_t mtu, struct err *err);
 /** An interface of a kind that needs no more than a name: "bridge", "dummy". */
 int netlink_add_link(struct netlink *netlink, const char *name, const char *kind, struct err *err);
+/** An end of a VXLAN that is told of the others, as flannel makes them.
+ *  @param port  UDP's, host byte order */
+int netlink_add_vxlan(struct netlink *netlink, const char *name, uint32_t vni, uint16_t port,
+                      struct err *err);
 /** Makes an interface a port of the bridge @p master. */
 int netlink_set_master(struct netlink *netlink, unsigned index, unsigned master, struct err *err);
 /** Removes an interface; of a pair both ends, at once. */

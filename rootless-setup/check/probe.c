@@ -43,6 +43,7 @@ const struct check_probe check_probes[] = {
     {"net.tun", "tun device", probe_tun, {"namespaces"}, FOR_ALL, false},
     {"net.veth", "veth pair", probe_veth, {"namespaces"}, FOR_ALL, false},
     {"net.bridge", "bridge", probe_bridge, {"namespaces", "net.veth"}, FOR_NETWORKS, false},
+    {"net.vxlan", "VXLAN", probe_vxlan, {"namespaces"}, FOR_K3S, false},
     {"net.nat", "nf_tables NAT", probe_nat, {"namespaces"}, FOR_ALL, false},
     {"net.iptables", "iptables", probe_iptables, {"namespaces"}, FOR_DAEMONS, false},
     {"net.tproxy",

@@ -68,6 +68,7 @@ const struct fix_recipe fix_recipes[] = {
       {.kind = FIX_DEVICE, .name = "tun", .target = "/dev/net/tun", .mode = 0666}}},
     {"net.veth", {MODULES("veth", "veth")}},
     {"net.bridge", {MODULES("bridge", "bridge br_netfilter")}},
+    {"net.vxlan", {MODULES("vxlan", "vxlan")}},
     {"net.nat", {MODULES("nat", "nf_tables nft_chain_nat nft_masq")}},
     {"net.tproxy", {MODULES("tproxy", "nft_tproxy nft_socket")}},
     {"net.ping", {SYSCTL("net.ipv4.ping_group_range", "0 2147483647", FIX_EQUAL, "ping")}},

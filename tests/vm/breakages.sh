@@ -18,6 +18,7 @@ table() {
     # What the kernel would load by itself, where that is switched off.
     breakage "no module of overlay" overlay failed "no overlay file system" "modprobe -a overlay" 'without_modules overlay'
     breakage "no module of veth" net.veth failed "veth" "modprobe -a veth" 'without_modules veth'
+    breakage "no module of vxlan" net.vxlan hint "its modules (vxlan) are not loaded" "modprobe -a vxlan" 'without_modules vxlan'
     breakage "no module of tun" net.tun failed "the tun module is not loaded" "modprobe -a tun" 'without_modules tun'
     breakage "no modules of tproxy" net.tproxy failed "its modules (nft_tproxy nft_socket) are not loaded" \
         "modprobe -a nft_tproxy nft_socket" 'without_modules nft_tproxy nft_socket'

@@ -17,7 +17,7 @@ docker=" $(ids) "
 check --engine podman
 podman=" $(ids) "
 like "docker: what it needs" "$docker" " context .* net.iptables net.tproxy "
-unlike "docker: and not what podman does" "$docker" " podman | net.pasta "
+unlike "docker: and not what podman does" "$docker" " podman | net.pasta | net.vxlan "
 like "podman: what it needs" "$podman" " podman .* net.pasta "
 unlike "podman: and not what docker does" "$podman" " context | rootful | net.iptables | net.tproxy "
 for engine in docker containerd buildkit podman k3s; do

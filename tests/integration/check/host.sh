@@ -6,8 +6,8 @@ set -eu
 
 ranges "rltest-alice:3000000:65536"
 
-check namespaces syscalls where security ids storage detach net.bridge net.dns
-for id in namespaces syscalls security ids storage detach net.dns; do
+check namespaces syscalls where security ids storage detach net.bridge net.vxlan net.dns
+for id in namespaces syscalls security ids storage detach net.vxlan net.dns; do
     expect "everything in order: $id" "$rc" "$id" ok ""
 done
 like "... and the host is ready" "$rc" 0
