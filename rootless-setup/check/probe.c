@@ -54,6 +54,7 @@ const struct check_probe check_probes[] = {
      false},
     {"net.rule", "policy routing", probe_rule, {"namespaces"}, FOR_DAEMONS | FOR_BUILDKIT, false},
     {"net.forward", "IP forwarding", probe_forward, {"namespaces"}, FOR_NETWORKS, false},
+    {"net.k3s", "k3s' network", probe_k3s, {"namespaces"}, FOR_K3S, false},
     {"net.pasta", "pasta", probe_pasta, {"namespaces", "net.tun"}, FOR_PODMAN, false},
     {"net.slirp4netns",
      "slirp4netns",

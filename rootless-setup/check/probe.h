@@ -90,6 +90,7 @@ void probe_podman(const struct check_context *context, struct check_result *resu
 void probe_storage(const struct check_context *context, struct check_result *result);
 void probe_bridge(const struct check_context *context, struct check_result *result);
 void probe_vxlan(const struct check_context *context, struct check_result *result);
+void probe_k3s(const struct check_context *context, struct check_result *result);
 void probe_pasta(const struct check_context *context, struct check_result *result);
 void probe_slirp4netns(const struct check_context *context, struct check_result *result);
 void probe_dns(const struct check_context *context, struct check_result *result);

@@ -82,6 +82,38 @@ else
     skip "no limits" "this host has delegated cgroups"
 fi
 
+# The host's sysctls, of which a new network namespace gets some.
+sysctls() { # IP_FORWARD RP_FILTER RP_FILTER_OF_NEW ARGS...: net.k3s of a host with these
+    # shellcheck disable=SC2016
+    run unshare -m sh -c 'mount -t tmpfs -o mode=755 tmpfs /proc/sys/net && mkdir -p /proc/sys/net/ipv4/conf/all /proc/sys/net/ipv4/conf/default &&
+        cd /proc/sys/net/ipv4 && echo $1 >ip_forward && echo $2 >conf/all/rp_filter && echo $3 >conf/default/rp_filter && shift 3 && exec "$@"' sh "${@:1:3}" \
+        env PATH="$path" "$setup" check --json --user rltest-alice "${@:4}" net.k3s
+}
+sysctls 1 0 2 --engine k3s
+expect "a host for k3s" 0 net.k3s ok "this host forwards packets"
+sysctls 0 0 2 --engine k3s
+expect "k3s refuses a host that forwards nothing" 1 net.k3s failed "net.ipv4.ip_forward of this host is 0" "net.ipv4.ip_forward = 1"
+like "... which fix does not change along with other things" "$out" '"fix": false'
+sysctls 0 0 2
+expect "... who does not have it is told nothing" 0 net.k3s ok "k3s is not installed"
+ln -s "$(type -P true)" "$work/stub/k3s"
+path=$work/stub:$path sysctls 0 0 2
+expect "... who has it, gently" 0 net.k3s hint "net.ipv4.ip_forward of this host is 0"
+rm "$work/stub/k3s"
+sysctls 1 0 1 --engine k3s
+expect "strict filters by route" 0 net.k3s warning "rp_filter = 1" "net.ipv4.conf.default.rp_filter = 2"
+unlike "... and no more is changed than that" "$out" "conf.all.rp_filter"
+sysctls 1 1 0 --engine k3s
+expect "... of all interfaces" 0 net.k3s warning "rp_filter = 1" "net.ipv4.conf.all.rp_filter = 2"
+sysctls 1 2 1 --engine k3s
+expect "the looser of the two counts" 0 net.k3s ok ""
+sysctls 0 1 1 --engine k3s
+expect "both faults are told" 1 net.k3s failed "is dropped" "net.ipv4.conf.all.rp_filter = 2"
+run unshare -n sh -c "echo 0 >/proc/sys/net/ipv4/ip_forward && exec env PATH='$path' '$setup' check --json --engine k3s --user rltest-alice net.k3s"
+expect "the host's own, not that of a network inside" 1 net.k3s failed "net.ipv4.ip_forward of this host is 0"
+run unshare -n sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward && exec env PATH='$path' '$setup' check --json --engine k3s --user rltest-alice net.k3s"
+unlike "... which is 1 now" "$out" "ip_forward of this host"
+
 # daemon.json and storage.conf.
 install -d -o $alice -g $alice "$home/.config" "$home/.config/docker" "$home/.config/containers" "$work/elsewhere"
 mount -t tmpfs -o noexec,mode=700,uid=$alice tmpfs "$work/elsewhere"
