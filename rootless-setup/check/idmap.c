@@ -1,8 +1,10 @@
 /* newuidmap and newgidmap: map a scratch namespace with the user's own ranges, as engines do. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,9 +15,14 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/proc.h"
+#include "lib/base/str.h"
 #include "rootless-setup/check/explain.h"
 #include "rootless-setup/check/maps.h"
+#include "rootless-setup/check/package.h"
 #include "rootless-setup/check/probe.h"
+
+#define PACKAGE "uidmap"
+#define STATUS_MAX (64 << 20)
 
 static int enter_unmapped(const void *arg)
 {
@@ -64,6 +71,31 @@ static void say_missing(const struct check_context *context, const char *program
     explain_idmap(&failure, &context->facts, &context->distro, context->subject.name, result);
 }
 
+/* What came along with another package is gone when that is: rootless engines in use for long then
+ * fail after an update. Both helpers are of one package, so newuidmap alone tells. */
+static void look_at_package(const struct check_context *context, const char *path,
+                            struct check_result *result)
+{
+    char real[PATH_MAX];
+    cleanup_free char *list = NULL, *states = NULL, *status = NULL;
+    if (!context->files.root && realpath(path, real))
+        path = real;
+    if (files_read(&context->files, "/var/lib/dpkg/info/" PACKAGE ".list", STATUS_MAX, &list) < 0 ||
+        !package_has_file(list, path) ||
+        files_read(&context->files, "/var/lib/apt/extended_states", STATUS_MAX, &states) < 0 ||
+        !package_is_auto(states, PACKAGE) ||
+        files_read(&context->files, "/var/lib/dpkg/status", STATUS_MAX, &status) < 0 ||
+        package_is_wanted(status, PACKAGE))
+        return;
+    result->status = check_worse(result->status, CHECK_WARNING);
+    check_cause(result,
+                "the package " PACKAGE
+                " came along with another one that is gone, so that the next "
+                "apt autoremove takes %s away, and no engine starts",
+                path);
+    check_remedy(result, REMEDY_ROOT, "apt-mark manual " PACKAGE);
+}
+
 /* A helper of a system that does not run: what it is, without running it. */
 static void look_in_image(const struct check_context *context, const char *program,
                           struct check_result *result)
@@ -91,6 +123,8 @@ static void look_in_image(const struct check_context *context, const char *progr
     if (!failure.script && (failure.setuid_root || failure.file_capability)) {
         check_say(result, CHECK_OK, "%s %s", path,
                   failure.setuid_root ? "is setuid root" : "has a file capability");
+        if (str_equal(program, "newuidmap"))
+            look_at_package(context, path, result);
         return;
     }
     check_say(result, CHECK_FAILED, "%s has no privilege", path);
@@ -117,6 +151,8 @@ static void probe_idmap(const struct check_context *context, enum subid_kind kin
     if (attempt.status == 0 && mapped == attempt.ids) {
         check_say(result, CHECK_OK, "%s mapped %llu %s in a scratch namespace", attempt.path,
                   (unsigned long long)mapped, kind == SUBID_UID ? "uids" : "gids");
+        if (kind == SUBID_UID)
+            look_at_package(context, attempt.path, result);
         return;
     }
     struct idmap_failure failure = {

@@ -1,5 +1,5 @@
-/* What others wrote, as checks read it: units of systemd, messages of D-Bus, versions of helpers.
- */
+/* What others wrote, as checks read it: notes of apt and dpkg, units of systemd, messages of D-Bus,
+ * versions of helpers. */
 #include "tests/unit/tap.h"
 
 #include <errno.h>
@@ -8,9 +8,64 @@
 
 #include "rootless-setup/check/dbus.h"
 #include "rootless-setup/check/helper.h"
+#include "rootless-setup/check/package.h"
 #include "rootless-setup/check/unit.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof(a)[0])
+
+/* ---- packages ---- */
+
+static const struct {
+    const char *states;
+    bool is_auto;
+} state_cases[] = {
+    {"", false},
+    {"Package: uidmap\nArchitecture: amd64\nAuto-Installed: 1\n", true},
+    {"Package: uidmap\nAuto-Installed: 1", true},
+    {"Package: uidmap\nAuto-Installed: 0\n\nPackage: x\nAuto-Installed: 1\n", false},
+    {"Package: uidmap-x\nAuto-Installed: 1\n\nPackage: uid\nAuto-Installed: 1\n", false},
+    {"Package: a\nAuto-Installed: 1\n\nPackage: uidmap\nAuto-Installed: 1\n", true},
+    {"Package: uidmap\n\nPackage: b\nAuto-Installed: 1\n", false},
+};
+
+START_TEST(apt_marks_what_came_along)
+{
+    ck_assert_int_eq(package_is_auto(state_cases[_i].states, "uidmap"), state_cases[_i].is_auto);
+}
+END_TEST
+
+#define INSTALLED "Status: install ok installed\n"
+
+static const struct {
+    const char *status;
+    bool wanted;
+} status_cases[] = {
+    {"", false},
+    {"Package: uidmap\n" INSTALLED "Depends: libc6\n", false},
+    {"Package: a\n" INSTALLED "Depends: uidmap\n", true},
+    {"Package: a\nDepends: uidmap\n" INSTALLED, true},
+    {"Package: a\n" INSTALLED "Recommends: x, b | uidmap:any (>= 1), c\n", true},
+    {"Package: a\n" INSTALLED "Pre-Depends: x,uidmap(>= 1)", true},
+    {"Package: a\n" INSTALLED "Suggests: x,\n y,\n\tuidmap\nSection: z\n", true},
+    {"Package: a\n" INSTALLED "Depends: uidmap-x, lib-uidmap, x (= uidmap-)\n", false},
+    {"Package: a\n" INSTALLED "Depends: x\nEnhances: uidmap\nDescription: y\n uidmap\n", false},
+    {"Package: a\nStatus: deinstall ok config-files\nDepends: uidmap\n\nPackage: b\n" INSTALLED,
+     false},
+};
+
+START_TEST(apt_keeps_what_is_wanted)
+{
+    ck_assert_int_eq(package_is_wanted(status_cases[_i].status, "uidmap"), status_cases[_i].wanted);
+}
+END_TEST
+
+START_TEST(dpkg_lists_files)
+{
+    ck_assert(package_has_file("/.\n/usr/bin/newuidmap\n", "/usr/bin/newuidmap"));
+    ck_assert(!package_has_file("/.\n/usr/bin/newuidmapx\n/usr/bin\n", "/usr/bin/newuidmap"));
+    ck_assert(!package_has_file("", ""));
+}
+END_TEST
 
 /* ---- units ---- */
 
@@ -229,6 +284,9 @@ int main(void)
 {
     Suite *suite = suite_create("setup-foreign");
     TCase *cases = tcase_create("setup-foreign");
+    tcase_add_loop_test(cases, apt_marks_what_came_along, 0, LENGTH(state_cases));
+    tcase_add_loop_test(cases, apt_keeps_what_is_wanted, 0, LENGTH(status_cases));
+    tcase_add_test(cases, dpkg_lists_files);
     tcase_add_loop_test(cases, faults_of_units_are_found, 0, LENGTH(unit_cases));
     tcase_add_loop_test(cases, pasta_dates, 0, LENGTH(pasta_cases));
     tcase_add_test(cases, versions_are_read);

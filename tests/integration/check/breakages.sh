@@ -51,6 +51,8 @@ table() {
 
     # newuidmap and newgidmap.
     breakage "newuidmap without its capability" newuidmap failed "neither the file capability cap_setuid" "setcap cap_setuid=ep" 'setcap -r "$bin/newuidmap"'
+    machine=of_package breakage "a newuidmap that apt will remove" newuidmap warning "the next apt autoremove takes /usr/bin/newuidmap away" \
+        "apt-mark manual uidmap" 'sed -i "s/: 0/: 1/" /var/lib/apt/extended_states'
     breakage "newgidmap without its capability" newgidmap failed "neither the file capability cap_setgid" "setcap cap_setgid=ep" 'setcap -r "$bin/newgidmap"'
     breakage "a setuid newuidmap that is not root's" newuidmap failed "the setuid bit of another user" "setcap cap_setuid=ep" \
         'setcap -r "$bin/newuidmap"; chown $bob "$bin/newuidmap"; chmod 4755 "$bin/newuidmap"'

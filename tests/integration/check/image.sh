@@ -41,6 +41,23 @@ like "text: whose files" "$out" "Checking user carol \(uid 1000\) on Fedora in a
 like "text: not more than was looked at" "$out" "carol is ready for rootless engines, as far as checked"
 unlike "fix is not for it" "$out" "rootless-setup fix"
 
+# Debian's package manager.
+mkdir -p "$image"/var/lib/{dpkg/info,apt}
+printf '/.\n/usr/bin/newuidmap\n' >"$image/var/lib/dpkg/info/uidmap.list"
+printf 'Package: uidmap\nArchitecture: amd64\nAuto-Installed: 1\n\n' >"$image/var/lib/apt/extended_states"
+printf 'Package: uidmap\nStatus: install ok installed\n\nPackage: podman\nStatus: deinstall ok config-files\nDepends: uidmap\n' >"$image/var/lib/dpkg/status"
+look newuidmap newgidmap
+expect "a package that apt removes" 0 newuidmap warning "the next apt autoremove takes /usr/bin/newuidmap away" "apt-mark manual uidmap"
+expect "... is told once" 0 newgidmap ok ""
+sed -i 's/deinstall ok config-files/install ok installed/' "$image/var/lib/dpkg/status"
+look newuidmap
+expect "... not while something depends on it" 0 newuidmap ok ""
+sed -i /^Depends/d "$image/var/lib/dpkg/status"
+echo /usr/local/bin/newuidmap >"$image/var/lib/dpkg/info/uidmap.list"
+look newuidmap
+expect "... and not one that is not of the package" 0 newuidmap ok ""
+rm -r "$image/var/lib/dpkg" "$image/var/lib/apt"
+
 chmod 755 "$image/usr/bin/newuidmap"
 look newuidmap
 expect "a helper without privilege" 1 newuidmap failed "/usr/bin/newuidmap has no privilege" "setcap cap_setuid=ep /usr/bin/newuidmap"
