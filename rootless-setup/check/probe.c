@@ -13,6 +13,7 @@ const struct check_probe check_probes[] = {
     {"newuidmap", "newuidmap", probe_newuidmap, {"userns"}, FOR_ALL, true},
     {"newgidmap", "newgidmap", probe_newgidmap, {"userns"}, FOR_ALL, true},
     {"runtime-dir", "XDG_RUNTIME_DIR", probe_runtime_dir, {NULL}, FOR_ALL, false},
+    {"cleaner", "cleaner of old files", probe_cleaner, {NULL}, FOR_ALL, false},
     {"bus", "user's D-Bus", probe_bus, {"runtime-dir"}, FOR_SYSTEMD, false},
     {"scope", "systemd scope", probe_scope, {"runtime-dir"}, FOR_SYSTEMD, false},
     {"linger", "services after logout", probe_linger, {NULL}, FOR_ALL, true},

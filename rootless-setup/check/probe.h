@@ -51,6 +51,7 @@ void probe_proc(const struct check_context *context, struct check_result *result
 void probe_subid(const struct check_context *context, struct check_result *result);
 void probe_newuidmap(const struct check_context *context, struct check_result *result);
 void probe_newgidmap(const struct check_context *context, struct check_result *result);
+void probe_cleaner(const struct check_context *context, struct check_result *result);
 void probe_bus(const struct check_context *context, struct check_result *result);
 void probe_linger(const struct check_context *context, struct check_result *result);
 void probe_data_dir(const struct check_context *context, struct check_result *result);

@@ -1,5 +1,5 @@
-/* What others wrote, as checks read it: notes of apt and dpkg, units of systemd, messages of D-Bus,
- * versions of helpers. */
+/* What others wrote, as checks read it: notes of apt and dpkg, tmpfiles.d and units of systemd,
+ * messages of D-Bus, versions of helpers. */
 #include "tests/unit/tap.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include "rootless-setup/check/dbus.h"
 #include "rootless-setup/check/helper.h"
 #include "rootless-setup/check/package.h"
+#include "rootless-setup/check/tmpfiles.h"
 #include "rootless-setup/check/unit.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof(a)[0])
@@ -64,6 +65,57 @@ START_TEST(dpkg_lists_files)
     ck_assert(package_has_file("/.\n/usr/bin/newuidmap\n", "/usr/bin/newuidmap"));
     ck_assert(!package_has_file("/.\n/usr/bin/newuidmapx\n/usr/bin\n", "/usr/bin/newuidmap"));
     ck_assert(!package_has_file("", ""));
+}
+END_TEST
+
+/* ---- the cleaner ---- */
+
+static const struct {
+    const char *texts[2]; /* of files, in the order of their names */
+    bool cleaned;
+    unsigned line;
+} cleaner_cases[] = {
+    {{""}, false, 0},
+    {{"q /tmp 1777 root root 10d\n"}, true, 1},
+    {{"# q /tmp\n\nq /tmp 1777 root root 10d"}, true, 3},
+    {{"d /tmp/ - - - 10d"}, true, 1},
+    {{"e %T - - - ~aC:1w"}, true, 1},
+    {{"D! /tmp - - - 10d"}, false, 0},
+    {{"D /tmp 1777 root root -"}, false, 1},
+    {{"D /tmp 1777 root root"}, false, 1},
+    {{"q /tmpx - - - 10d\nq /var/tmp - - - 30d"}, false, 0},
+    {{"q /tmp - - - 10d\nx /tmp/run-7"}, false, 2},
+    {{"x /tmp/run-7", "q /tmp - - - 10d"}, false, 1},
+    {{"q /tmp - - - 10d\nx /tmp/run-*"}, false, 2},
+    {{"q /tmp - - - 10d\nx /tmp/*-%b"}, false, 2},
+    {{"q /tmp - - - 10d\nx \"/tmp/run-7\""}, false, 2},
+    {{"q /tmp - - - 10d\nx /tmp/run-7/docker"}, true, 1},
+    {{"q /tmp - - - 10d\nX /tmp/run-7"}, true, 1},
+    {{"q /tmp - - - 10d\nd /tmp/run-7 0700 alice"}, false, 2},
+    /* Of two lines for the same, the first file's counts. */
+    {{"q /tmp - - - -", "q /tmp - - - 10d"}, false, 1},
+    {{"q /tmp - - - 10d", "x /tmp"}, true, 1},
+};
+
+START_TEST(cleaning_is_read_as_systemd_does)
+{
+    struct tmpfiles tmpfiles = {.dir = "/tmp/run-7"};
+    for (size_t i = 0; i < 2 && cleaner_cases[_i].texts[i]; i++)
+        (void)tmpfiles_read(&tmpfiles, cleaner_cases[_i].texts[i]);
+    ck_assert_int_eq(tmpfiles.cleaned, cleaner_cases[_i].cleaned);
+    ck_assert_uint_eq(tmpfiles.line, cleaner_cases[_i].line);
+}
+END_TEST
+
+START_TEST(oddities_of_tmpfiles_do_no_harm)
+{
+    char text[4096] = "q /tmp - - - 10d\nx /tmp/";
+    struct tmpfiles tmpfiles = {.dir = "/tmp/run-7"};
+    memset(text + strlen(text), '%', sizeof text - strlen(text) - 1);
+    ck_assert(tmpfiles_read(&tmpfiles, text));
+    ck_assert(!tmpfiles_read(&tmpfiles, "q\n\"\nx \"\n%\nq % % % % %"));
+    ck_assert_uint_eq(tmpfiles.line, 1);
+    ck_assert_str_eq(tmpfiles.age, "10d");
 }
 END_TEST
 
@@ -287,6 +339,8 @@ int main(void)
     tcase_add_loop_test(cases, apt_marks_what_came_along, 0, LENGTH(state_cases));
     tcase_add_loop_test(cases, apt_keeps_what_is_wanted, 0, LENGTH(status_cases));
     tcase_add_test(cases, dpkg_lists_files);
+    tcase_add_loop_test(cases, cleaning_is_read_as_systemd_does, 0, LENGTH(cleaner_cases));
+    tcase_add_test(cases, oddities_of_tmpfiles_do_no_harm);
     tcase_add_loop_test(cases, faults_of_units_are_found, 0, LENGTH(unit_cases));
     tcase_add_loop_test(cases, pasta_dates, 0, LENGTH(pasta_cases));
     tcase_add_test(cases, versions_are_read);

@@ -18,6 +18,10 @@ table() {
     breakage "XDG_RUNTIME_DIR writable for all" runtime-dir failed "others may write there" "chmod 0700" 'chmod 777 "$runtime"'
     breakage "XDG_RUNTIME_DIR readable for all" runtime-dir warning "0700" "chmod 0700" 'chmod 755 "$runtime"'
     breakage "XDG_RUNTIME_DIR on a read-only mount" runtime-dir failed "full or read-only" "df " 'mount --bind "$runtime" "$runtime"; mount -o remount,bind,ro "$runtime"'
+    machine=under_systemd breakage "a cleaner of old files" cleaner warning "removed after 10d" "echo 'x /" \
+        'echo "q ${work%/*} 1777 root root 10d" >/etc/tmpfiles.d/rltest.conf'
+    machine=under_systemd breakage "a cleaner that spares the directory alone" cleaner warning "rltest.conf, line 2" "rootless-47101.conf" \
+        'printf "X %s\\nd %s - - - 1w\\n" "$runtime" "${work%/*}" >/etc/tmpfiles.d/rltest.conf'
     untried="no systemd runs here" machine=under_systemd breakage "no bus under systemd" bus warning "no D-Bus session" "loginctl enable-linger 47101" \
         'let_go; rm "$runtime/bus"'
     untried="no systemd runs here" machine=under_systemd breakage "a bus that is dead" bus warning "nobody answers" "systemctl --user restart dbus.socket" 'let_go'
