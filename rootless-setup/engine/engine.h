@@ -42,6 +42,7 @@ struct engine {
     const char *daemon;             /**< the program that is started, looked up in $PATH */
     const char *daemon_variable;    /**< names another daemon, where the peer's script has one */
     const char *const *daemon_args; /**< NULL-ended: in front of the user's own arguments */
+    const char *data_option;        /**< of the daemon: another place for its data, or NULL */
     const char *client;             /**< the program people type; it may be missing */
     const char *package;            /**< what has the daemon, for a message */
     const char *const *reset;       /**< arguments by which it removes its data itself, or NULL */

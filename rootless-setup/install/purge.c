@@ -12,6 +12,7 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "rootless-setup/install/answer.h"
+#include "rootless-setup/install/data.h"
 #include "rootless-setup/install/kit.h"
 
 /* A link may lead anywhere; to what holds the user's own files it is a mistake. */
@@ -22,24 +23,46 @@ static bool above_home(const char *dir, const char *home)
     return str_equal(dir, "/") || (rest && (rest[0] == '\0' || rest[0] == '/'));
 }
 
+/* One that is not there is left out. */
+static int add(const struct setup *setup, const char *path, struct purge *purge, struct err *err)
+{
+    char real[PATH_MAX];
+    struct stat st;
+    if (!realpath(path, real) || lstat(path, &st) < 0)
+        return 0;
+    if (above_home(real, setup->dirs.path[ENGINE_HOME]))
+        return err_set(err, EINVAL,
+                       "%s leads to %s, which holds your own files: remove the data by hand", path,
+                       real);
+    size_t i = 0;
+    while (i < purge->n && !str_equal(purge->dirs[i], real))
+        i++;
+    if (str_copy(purge->dirs[i], sizeof purge->dirs[0], real) < 0)
+        return err_set(err, ENAMETOOLONG, "%s is too long a path", real);
+    if (S_ISLNK(st.st_mode))
+        (void)str_copy(purge->links[i], sizeof purge->links[0], path);
+    purge->n += i == purge->n;
+    return 0;
+}
+
 int purge_find(const struct setup *setup, struct purge *ret, struct err *err)
 {
+    char path[4200];
+    int r = 0;
     *ret = (struct purge){0};
-    for (size_t i = 0; i < ENGINE_DATA_DIRS_MAX; i++) {
-        char path[4200], real[PATH_MAX];
-        struct stat st;
-        if (engine_path(&setup->dirs, &setup->engine->data[i], path, sizeof path) < 0 ||
-            !realpath(path, real) || lstat(path, &st) < 0)
-            continue;
-        if (above_home(real, setup->dirs.path[ENGINE_HOME]))
-            return err_set(err, EINVAL,
-                           "%s leads to %s, which holds your own files: remove the data by hand",
-                           path, real);
-        if (str_copy(ret->dirs[ret->n], sizeof ret->dirs[0], real) == 0 && S_ISLNK(st.st_mode))
-            (void)str_copy(ret->links[ret->n], sizeof ret->links[0], path);
-        ret->n++;
-    }
-    return 0;
+    if (data_configured(setup, path, sizeof path))
+        r = add(setup, path, ret, err);
+    if (ret->n > 0)
+        ret->configured = ret->dirs[0];
+    for (size_t i = 0; r == 0 && i < ENGINE_DATA_DIRS_MAX; i++)
+        if (engine_path(&setup->dirs, &setup->engine->data[i], path, sizeof path) >= 0)
+            r = add(setup, path, ret, err);
+    return r;
+}
+
+int purge_check(const struct setup *setup, const struct purge *purge, struct err *err)
+{
+    return purge->configured ? data_is_own(setup, purge->configured, err) : 0;
 }
 
 int purge_confirm(const struct purge *purge, struct err *err)
@@ -79,15 +102,32 @@ static int reset(struct deeds *deeds, const struct engine *engine, struct err *e
     return deed_run(deeds, argv, err);
 }
 
+/* What root made for the user in a directory of his own cannot be removed itself. */
+static bool is_removable(const char *dir)
+{
+    char above[4200];
+    if (str_copy(above, sizeof above, dir) < 0)
+        return false;
+    char *slash = strrchr(above, '/');
+    slash[slash == above] = '\0';
+    return access(above, W_OK) == 0;
+}
+
 /* As root of a user namespace with all ids of the user's; where none can be made, as the user. */
 static int remove_tree(struct deeds *deeds, const char *dir, struct err *err)
 {
-    const char *const argv[] = {"rootlesskit", "rm", "-rf", "--one-file-system", "--", dir, NULL};
+    const char *const whole[] = {"rootlesskit", "rm", "-rf", "--one-file-system", "--", dir, NULL};
+    const char *const inside[] = {"rootlesskit", "find", dir,       "-xdev",
+                                  "-mindepth",   "1",    "-delete", NULL};
+    bool removable = is_removable(dir);
+    const char *const *argv = removable ? whole : inside;
     int r = deed_run(deeds, argv, err);
-    if (r == 0)
-        return 0;
     struct err plain = {0};
-    return deed_run(deeds, argv + 1, &plain);
+    if (r < 0)
+        r = deed_run(deeds, argv + 1, &plain);
+    if (r == 0 && !removable)
+        deed_note(deeds, "%s itself stays, empty: what it lies in is not yours", dir);
+    return r;
 }
 
 int purge_run(struct deeds *deeds, const struct setup *setup, const struct purge *purge,

@@ -130,6 +130,8 @@ int uninstall_run(struct setup *setup, const struct uninstall_options *options, 
                        "(dockerd-rootless-setuptool.sh uninstall?)",
                        setup->unit_path);
     int r = purge_find(setup, &purge, err);
+    if (r == 0 && options->purge)
+        r = purge_check(setup, &purge, err);
     if (r < 0 && options->purge)
         return r;
     r = 0;

@@ -7,6 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
+#include "rootless-setup/install/data.h"
 #include "rootless-setup/install/own.h"
 #include "rootless-setup/install/service.h"
 #include "rootless-setup/install/words.h"
@@ -40,6 +41,33 @@ static const struct {
     {"n\nt\t", "\"n\\x0at\\x09\"", "\"n\\x0at\\x09\"", "\"n\\x0at\\x09\"", "'n\nt\t'"},
     {"h\xc3\xa9", "\"h\xc3\xa9\"", "\"h\xc3\xa9\"", "\"h\xc3\xa9\"", "'h\xc3\xa9'"},
 };
+
+static const struct {
+    const char *text;
+    bool shell;
+    const char *value;
+} commands[] = {
+    {"[Service]\nExecStart=/x launch docker -- --data-root /d\n", false, "/d"},
+    {"ExecStart=\"/x\" launch docker -- \"--data-root\" \"/a b%%c$$d\\\"e\\\\f\"\n", false,
+     "/a b%c$d\"e\\f"},
+    {"ExecStart=/x --data-root=/a --data-root=/b", false, "/b"},
+    {"ExecStart=/x \\\n  --debug --data-root \\\n /d\n", false, "/d"},
+    {"ExecStart=/x --data-root /a\nExecStart=\nExecStart=/x\n", false, ""},
+    {"ExecReload=/x --data-root /d\n", false, "before"},
+    {"ExecStart=/x --data-root-x /d --data /d --label=--data-root\n", false, ""},
+    {"ExecStart=/x --data-root\n", false, ""},
+    {"PATH=/bin\nexec /x launch docker -- --data-root '/a b'\\''c$d%%' \"$@\"\n", true,
+     "/a b'c$d%%"},
+    {"ExecStart=/x --data-root /d\n", true, "before"},
+};
+
+START_TEST(a_command_tells_where_data_is)
+{
+    char value[64] = "before";
+    data_from_command(commands[_i].text, commands[_i].shell, "--data-root", value, sizeof value);
+    ck_assert_str_eq(value, commands[_i].value);
+}
+END_TEST
 
 START_TEST(words_are_quoted)
 {
@@ -227,6 +255,7 @@ int main(void)
 {
     Suite *suite = suite_create("setup-install");
     TCase *cases = tcase_create("setup-install");
+    tcase_add_loop_test(cases, a_command_tells_where_data_is, 0, LENGTH(commands));
     tcase_add_loop_test(cases, words_are_quoted, 0, LENGTH(quoted));
     tcase_add_loop_test(cases, utf8_is_told_from_other_bytes, 0, LENGTH(encodings));
     tcase_add_test(cases, the_path_is_absolute_and_each_directory_once);

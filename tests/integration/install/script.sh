@@ -74,6 +74,42 @@ like "a link there keeps nobody from uninstalling" "$rc:$out:$err" "^0:.*nothing
 ok "the user's own files stay" test -e "$home/.profile" -o -e "$home/.bashrc"
 rm "$home/.local/share/docker"
 
+# Data that Docker was told to have elsewhere: by daemon.json, by an argument.
+elsewhere() { # DIR: with a file of hers and one of her sub-ids
+    install -d -o "$user" "$1"
+    as_user mkdir "$1/image"
+    chown "$(awk -F: -v user="$user" '$1 == user { print $2 + 7; exit }' /etc/subuid)" "$1/image"
+}
+elsewhere "$work/disk/da ta"
+as_user mkdir -p .config/docker .local/share/docker
+printf '{"data-root": "%s"}\n' "$work/disk/da ta" | as_user tee .config/docker/daemon.json >/dev/null
+run setup uninstall docker
+like "uninstall tells of a data-root" "$rc:$out" "^0:.*$work/disk/da ta stays.*share/docker stays"
+mkdir "$work/disk/da ta/image/roots"
+run setup uninstall docker --purge --yes
+like "--purge: somebody else's files in it are refused" "$rc:$out:$err" "^1::.*$work/disk/da ta is not below your home, and .*image/roots belongs to uid 0: remove the data by hand"
+ok "... and nothing is done" test -d "$work/disk/da ta/image/roots" -a -d "$home/.local/share/docker"
+rmdir "$work/disk/da ta/image/roots"
+run setup uninstall docker --purge --yes
+is "--purge: her own are not, with those of the usual place" "$rc:$err:$(ls -A "$work/disk"):$(ls -A "$home/.local/share")" "0:::"
+elsewhere "$work/disk/two"
+chown root "$work/disk"
+as_user sed -i 's/da ta/two/' .config/docker/daemon.json
+run setup uninstall docker --purge --yes
+like "... what root made for her stays, empty" "$rc:$out" "^0:.*$work/disk/two itself stays, empty"
+is "... and is" "$(ls -A "$work/disk/two")" ""
+chown "$user" "$work/disk"
+rm -r "$home/.config/docker"
+mkdir "$home/o \$\"'%d"
+elsewhere "$home/o \$\"'%d"
+run setup install docker -- --debug --data-root "$home/o \$\"'%d"
+run setup uninstall docker
+like "an argument is seen" "$rc:$out" "^0:end process|^0:remove .*start-docker.*o \\$\"'%d stays"
+run setup install docker -- --debug "--data-root=$home/o \$\"'%d"
+run setup uninstall docker --purge --yes
+like "... and what it names removed" "$rc:$out" "^0:.*rm -rf .*o "
+ok "... indeed" test ! -e "$home/o \$\"'%d"
+
 # The question, on a terminal.
 answer() { # WORD
     as_user python3 -IS -c 'import os, pty, sys

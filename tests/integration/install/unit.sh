@@ -202,6 +202,16 @@ is "uninstall brings the first one back" "$rc:$(cat "$unit")" "0:$foreign"
 like "... and leaves the edited one" "$(ls "$home/.config/systemd/user")" "docker.service.*docker.service.edited"
 rm -r "$home/.config/systemd"
 
+# Data that a drop-in has elsewhere.
+run setup install docker --no-start -- --data-root /nowhere
+as_user mkdir -p "$unit.d" .local/share/elsewhere
+printf '[Service]\nExecStart=\nExecStart=/usr/bin/env dockerd \\\n --data-root "%s/.local/share/elsewhere"\n' "${home//%/%%}" | as_user tee "$unit.d/mine.conf" >/dev/null
+run setup uninstall docker --purge --dry-run
+like "--purge goes by the drop-in" "$rc:$out" "^0:.*rm -rf .*share/elsewhere"
+run setup uninstall docker
+like "... of which uninstall tells" "$rc:$out" "^0:.*docker.service.d stays.*share/elsewhere stays"
+rm -r "$home/.config/systemd" "$home/.local/share/elsewhere"
+
 # Other engines.
 run setup install buildkit
 like "an engine that is not there" "$rc:$out" "^1:failed .*buildkitd"
