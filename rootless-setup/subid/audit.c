@@ -18,8 +18,6 @@
 /* The documented statuses of this action; a monitor must tell "bad" from "could not look". */
 enum { CLEAN = 0, FOUND = 1, NOT_LOOKED = 3 };
 
-#define SCHEMA_VERSION 1
-
 struct audit_options {
     struct subid_options common;
     const char *level;
@@ -84,11 +82,11 @@ static void free_work(struct work *work)
 static json_t *result_json(const struct work *work, enum audit_level least)
 {
     const struct audit_findings *findings = &work->result.findings;
-    return json_pack("{s:i, s:s, s:s, s:s, s:I, s:o, s:o}", "schema", SCHEMA_VERSION, "version",
-                     ROOTLESS_VERSION, "root", work->place.live ? "/" : work->place.root, "source",
-                     work->ground.source[0] ? work->ground.source : "files", "blocks_left",
-                     (json_int_t)work->result.blocks_left, "summary", audit_summary_json(findings),
-                     "findings", audit_json(findings, &work->place, least));
+    return json_pack("{s:s, s:s, s:I, s:o, s:o}", "root", work->place.live ? "/" : work->place.root,
+                     "source", work->ground.source[0] ? work->ground.source : "files",
+                     "blocks_left", (json_int_t)work->result.blocks_left, "summary",
+                     audit_summary_json(findings), "findings",
+                     audit_json(findings, &work->place, least));
 }
 
 static void print_text(const struct work *work, enum audit_level least)

@@ -16,8 +16,6 @@
 #include "rootless-setup/subid/audit/report.h"
 #include "rootless-setup/subid/session.h"
 
-#define SCHEMA_VERSION 1
-
 struct repair_options {
     struct subid_options common;
     bool remove_gone;
@@ -155,8 +153,7 @@ static int report(const struct work *work, const struct subid_options *config)
         print_text(work, config->dry_run);
         return CLI_OK;
     }
-    return subid_print_json(json_pack("{s:i, s:s, s:s, s:b, s:b, s:o, s:o}", "schema",
-                                      SCHEMA_VERSION, "version", ROOTLESS_VERSION, "root",
+    return subid_print_json(json_pack("{s:s, s:b, s:b, s:o, s:o}", "root",
                                       work->place.live ? "/" : work->place.root, "changed",
                                       work->mended.n > 0, "dry_run", config->dry_run, "mended",
                                       audit_json(&work->mended, &work->place, AUDIT_NOTE), "left",

@@ -10,6 +10,8 @@
 #include "lib/base/str.h"
 #include "lib/cli/cli.h"
 
+#define SCHEMA_VERSION 1 /* of docs/subid-schema.json and subid-audit-schema.json */
+
 int subid_parse_range(const char *what, const char *text, struct subid_range *ret, struct err *err)
 {
     struct cursor c = cursor_of(text);
@@ -67,13 +69,17 @@ json_t *subid_range_json(struct subid_range range)
 
 int subid_print_json(json_t *value)
 {
-    if (!value) {
+    json_t *whole = json_pack("{s:i, s:s}", "schema", SCHEMA_VERSION, "version", ROOTLESS_VERSION);
+    int r = value && whole ? json_object_update(whole, value) : -1;
+    json_decref(value);
+    if (r < 0) {
+        json_decref(whole);
         cli_error("no memory for the JSON text");
         return CLI_FAILED;
     }
-    int r = json_dumpf(value, stdout, JSON_INDENT(2));
+    r = json_dumpf(whole, stdout, JSON_INDENT(2));
     (void)putchar('\n');
-    json_decref(value);
+    json_decref(whole);
     return r == 0 ? CLI_OK : CLI_FAILED;
 }
 

@@ -56,7 +56,8 @@ int subid_parse_ranges(const struct cli_list *list, struct subid_range **ret, st
 json_t *subid_text_json(const char *text, size_t len);
 /** {"start": ..., "count": ...} */
 json_t *subid_range_json(struct subid_range range);
-/** Prints a value and frees it. @return exit status */
+/** Prints an object, behind the number of its schema and our version, and frees it. @return exit
+ *  status */
 int subid_print_json(json_t *value);
 /** Prints, on stderr, what the transaction has to say beside its result. */
 void subid_warn(const struct subid_transaction *transaction);

@@ -3,6 +3,8 @@
 # test's own, and what a run of check is expected to say.
 # shellcheck source=../lib.sh
 . "$SOURCE_ROOT/tests/integration/lib.sh"
+# shellcheck source=../schema.sh
+. "$SOURCE_ROOT/tests/integration/schema.sh"
 
 use_programs
 alice=47101 bob=47102
@@ -91,21 +93,4 @@ def serve():
         ok = peer.recv(100) == b'\\0AUTH EXTERNAL ' + b'$alice'.hex().encode() + b'\\r\\n'
         peer.sendall(b'$1' if ok else b'REJECTED\\r\\n')
 threading.Thread(target=serve, daemon=True).start()"
-}
-
-# With Debian's python3-jsonschema, or another's.
-schema_python=
-for schema_python in /usr/bin/python3 "$python" ""; do
-    if [ -z "$schema_python" ] || "$schema_python" -Ic 'import jsonschema' 2>/dev/null; then break; fi
-done
-
-fits() { # WHAT SCHEMA JSON: it is as docs/SCHEMA-schema.json says; leaves what run said
-    local said=$out
-    if [ -z "$schema_python" ]; then
-        skip "$1" "no python3-jsonschema"
-        return 0
-    fi
-    printf '%s\n' "$3" >"$work/report.json"
-    ok "$1" "$schema_python" -I "$SOURCE_ROOT/tests/integration/schema.py" "$SOURCE_ROOT/docs/$2-schema.json" "$work/report.json"
-    out=$said
 }

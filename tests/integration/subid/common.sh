@@ -3,6 +3,8 @@
 # shellcheck shell=bash disable=SC2034 # setup is for the tests
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=../schema.sh
+. "$(dirname "$0")/../schema.sh"
 setup=$1
 root=$work/root
 

@@ -39,6 +39,7 @@ print([(r["kind"], r["owner"]) for r in d["ranges"]], d["total"]["uid"], d["tota
     run list --json --owner-of 7
     is "nothing found, as JSON: status 1 and an empty list" "$rc $(python3 -c 'import json, sys
 print(json.load(sys.stdin)["ranges"])' <<<"$out")" "1 []"
+    fits "... which fits docs/subid-schema.json" subid "$out"
 else
     skip "as JSON" "python3 is not installed"
 fi

@@ -43,6 +43,7 @@ diff=$out
 fingerprint >"$work/after"
 is "dry run: exit status" "$rc" 0
 ok "a dry run changes nothing" cmp "$work/before" "$work/after"
+fits "what it would mend fits docs/subid-schema.json" subid "$(repair --dry-run --json)"
 if command -v patch >/dev/null; then
     cp -r "$root" "$work/patched"
     (cd / && for file in subuid subgid; do
@@ -78,6 +79,7 @@ run repair
 fingerprint >"$work/after"
 like "again: nothing to mend" "$rc:$out" "^0:Nothing to mend"
 ok "and no file is touched" cmp "$work/before" "$work/after"
+fits "... and JSON fits docs/subid-schema.json" subid "$(repair --json)"
 is "JSON says so" "$(repair --json | grep -c '"changed": false')" 1
 
 repair --remove-gone >/dev/null

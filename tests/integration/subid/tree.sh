@@ -110,6 +110,10 @@ if command -v python3 >/dev/null; then
     is "add as JSON" "$(subid add --root "$root" --json alice |
         json 'd["changed"], d["users"][0]["user"], d["users"][0]["gids"]["added"][0]["start"]')" \
         "True alice 100000"
+    fits "add --json fits docs/subid-schema.json" subid "$(subid add --root "$root" --json --dry-run alice -r 700000-700009 -r 800000-800000)"
+    fits "... where nothing was to be done" subid "$(subid add --root "$root" --json alice)"
+    fits "list --json fits it" subid "$(subid list --root "$root" --json)"
+    fits "del --json fits it" subid "$(subid del --root "$root" --json --dry-run alice)"
     is "list as JSON" "$(subid list --root "$root" --json alice | json 'len(d["ranges"])')" 2
     is "del as JSON" "$(subid del --root "$root" alice --json | json 'd["users"][0]["uids_removed"]')" 65536
 else

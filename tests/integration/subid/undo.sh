@@ -105,6 +105,8 @@ fi
 begin
 SUDO_UID=1234 "$setup" subid del --root "$root" bob >/dev/null
 if command -v python3 >/dev/null; then
+    fits "--list --json fits docs/subid-schema.json" subid "$(subid undo --list --json)"
+    fits "--json fits it" subid "$(subid undo --json --dry-run)"
     is "JSON has who, what and which lines" "$(subid undo --list --json | python3 -c '
 import json, sys
 c = json.load(sys.stdin)["changes"][0]
