@@ -190,23 +190,6 @@ void nft_set_mark(struct nft_batch *batch, uint32_t mark)
     close_expression(batch, e);
 }
 
-void nft_load_connection(struct nft_batch *batch, uint32_t key)
-{
-    struct expression e = open_expression(batch, "ct");
-    put_be32(batch, NFTA_CT_DREG, NFT_REG_1);
-    put_be32(batch, NFTA_CT_KEY, key);
-    close_expression(batch, e);
-}
-
-void nft_set_connection_mark(struct nft_batch *batch, uint32_t mark)
-{
-    immediate(batch, NFT_REG_1, &mark, sizeof mark);
-    struct expression e = open_expression(batch, "ct");
-    put_be32(batch, NFTA_CT_SREG, NFT_REG_1);
-    put_be32(batch, NFTA_CT_KEY, NFT_CT_MARK);
-    close_expression(batch, e);
-}
-
 static void finish_with(struct nft_batch *batch, uint32_t verdict_code)
 {
     struct expression e = open_expression(batch, "immediate");

@@ -19,7 +19,7 @@ struct mnl_nlmsg_batch;
 struct nlattr;
 struct nlmsghdr;
 
-#define NFT_BATCH_MAX 8192
+#define NFT_BATCH_MAX 16384
 
 struct nft_batch {
     char space[NFT_BATCH_MAX];
@@ -84,14 +84,11 @@ void nft_put(struct nft_batch *batch, const struct nft_map *map, uint32_t reg);
 void nft_forget(struct nft_batch *batch, const struct nft_map *map);
 /** Whether the packet's socket is a transparent one: 1 byte, 0 or 1. */
 void nft_load_socket_transparent(struct nft_batch *batch);
-/** What conntrack knows of the packet's connection. @param key  NFT_CT_MARK, NFT_CT_DIRECTION */
-void nft_load_connection(struct nft_batch *batch, uint32_t key);
 /** Of one byte. */
 void nft_mask(struct nft_batch *batch, uint8_t mask);
 /** @param op  NFT_CMP_EQ, NFT_CMP_NEQ */
 void nft_compare(struct nft_batch *batch, uint32_t op, const void *value, size_t len);
 void nft_set_mark(struct nft_batch *batch, uint32_t mark);
-void nft_set_connection_mark(struct nft_batch *batch, uint32_t mark);
 /** To the transparent socket of the packet's own addresses, else to the one at @p ip (the family's
  *  @p len bytes) and @p port (host byte order). */
 void nft_tproxy(struct nft_batch *batch, const void *ip, size_t len, uint16_t port);

@@ -1,4 +1,4 @@
-/* The packet rules of the gateway's and the child's namespace. */
+/* The packet rules of the gateway's namespace. */
 #pragma once
 
 #include <netinet/in.h>
@@ -25,33 +25,3 @@ struct rules_gateway {
  *   tun0: a SYN                              -> tcp_port, local
  */
 int rules_install_gateway(const struct rules_gateway *rules, struct err *err);
-
-/** How connections that bear a foreign source address are told apart. */
-struct rules_marks {
-    uint32_t socket;     /**< SO_MARK of the socket that opens one */
-    uint32_t connection; /**< conntrack's mark for it from then on */
-    uint32_t packet;     /**< what each answer of it gets, for the routing rules */
-    uint64_t flow_ms;    /**< how long a UDP one is known without a datagram */
-};
-
-/** UDP flows that are known at a time, until their time is over; what opens another is refused,
- * with EPERM: strangers may cause them. */
-#define RULES_FLOWS 65536
-
-/**
- * In a table "rootlesskit" of @p family (AF_INET or AF_INET6), in the calling thread's namespace:
- *   chain "udp":        the two ways of a datagram, below
- *   chain "output":     a packet with the socket's mark   -> its connection gets the mark;
- *                       an answer, or an error, of such a connection -> the packet's mark
- *   chain "prerouting": a packet of a connection with the mark -> the packet's mark
- *
- * A UDP service that listens at every address answers from the one that its route to the client
- * suggests, which conntrack takes for another connection; and once it has connected its socket, it
- * is there for that address only. Two maps lead from client, its port and the service's port to
- *   "asked":    the service's address as the client's socket has it
- *   "answered": the one that the service has answered from
- * A datagram with the socket's mark puts what it asks into the first, and goes to what is in the
- * second. A datagram of which the first knows puts its source into the second, gets what is in the
- * first for a source, and the packet's mark. What is refused is not in the second any more.
- */
-int rules_install_marks(int family, const struct rules_marks *marks, struct err *err);

@@ -19,20 +19,18 @@
 #include "lib/net/netlink.h"
 #include "rootlesskit/gateway/confine.h"
 #include "rootlesskit/gateway/datagram.h"
-#include "rootlesskit/gateway/rules.h"
+#include "rootlesskit/gateway/source_rules.h"
 
 /* RootlessKit's numbers, which users may know from `ip rule`. */
 #define MARK 100
 #define TABLE 100
-#define ACCEPT_PATH "/proc/sys/net/ipv4/tcp_fwmark_accept"
 
 static int install_nft(int family, struct err *err)
 {
-    const struct rules_marks marks = {.socket = SOURCE_IP_SOCKET_MARK,
-                                      .connection = MARK,
-                                      .packet = MARK,
-                                      .flow_ms = DATAGRAM_IDLE_MS + DATAGRAM_IDLE_MS / 8};
-    return rules_install_marks(family, &marks, err);
+    const struct source_rules rules = {.socket = SOURCE_IP_SOCKET_MARK,
+                                       .packet = MARK,
+                                       .flow_ms = DATAGRAM_IDLE_MS + DATAGRAM_IDLE_MS / 8};
+    return source_rules_install(family, &rules, err);
 }
 
 static int run_iptables(const char *const *argv, struct err *err)
@@ -108,9 +106,20 @@ static int install_rules(enum gateway_source_ip wanted, struct err *err)
     return nft.code ? err_wrap(err, r, "%s; and", nft.msg) : r;
 }
 
+/* Marks of packets go over to accepted sockets, and to what the kernel answers by itself. */
+static int take_marks_over(struct err *err)
+{
+    int r = file_poke(AT_FDCWD, "/proc/sys/net/ipv4/tcp_fwmark_accept", "1", err);
+    if (r >= 0)
+        r = file_poke(AT_FDCWD, "/proc/sys/net/ipv4/fwmark_reflect", "1", err);
+    if (r >= 0)
+        (void)file_poke(AT_FDCWD, "/proc/sys/net/ipv6/fwmark_reflect", "1", NULL);
+    return r;
+}
+
 int source_ip_set_up(enum gateway_source_ip wanted, struct err *err)
 {
-    int r = file_poke(AT_FDCWD, ACCEPT_PATH, "1", err);
+    int r = take_marks_over(err);
     if (r >= 0)
         r = install(install_routes, err);
     return r < 0 ? r : install_rules(wanted, err);

@@ -91,6 +91,10 @@ is "with the namespace's address that one's" "$(remote first 198.18.9.1 8091)" 1
 is "not one that listens on the loopback alone" "$(remote first 198.18.9.1 8092)" ECONNRESET
 is "nor the other way round" "$(remote first 198.18.9.1 8093)" ECONNRESET
 
+# Whoever makes no NAT does not pay for it.
+tracked=/proc/sys/net/netfilter/nf_conntrack_count
+is "no connection is tracked" "$(in_child cat $tracked 2>/dev/null || echo 0)" 0
+
 # A container: DNAT in the child's OUTPUT, as Docker does without its proxy.
 if in_child nft list ruleset >/dev/null 2>&1; then
     nsenter -t "$(cat "$state/child_pid")" -n unshare --net sleep infinity &
@@ -104,20 +108,27 @@ if in_child nft list ruleset >/dev/null 2>&1; then
     nsenter -t "$box" -n sh -c "ip link set lo up
         ip addr add 172.17.0.2/16 dev eth0; ip link set eth0 up; ip route add default via 172.17.0.1"
     nsenter -t "$box" -n python3 "$work/tcp.py" who 0.0.0.0 80 &
+    nsenter -t "$box" -n python3 "$work/tcp.py" sum 0.0.0.0 81 &
     in_child nft -f - <<'NFT'
 table ip docker {
     chain output {
         type nat hook output priority -100
         ip daddr 127.0.0.1 tcp dport 8088 dnat to 172.17.0.2:80
         ip daddr 10.0.2.100 tcp dport 8089 dnat to 172.17.0.2:80
+        ip daddr 127.0.0.1 tcp dport 8094 dnat to 172.17.0.2:81
+        ip daddr 127.0.0.1 tcp dport 8095 dnat to 172.17.0.2:82
     }
 }
 NFT
-    ctl add-ports 198.18.9.1:8088:8088/tcp 198.18.9.1:8089:10.0.2.100:8089/tcp >/dev/null
+    ctl add-ports 198.18.9.1:8088:8088/tcp 198.18.9.1:8089:10.0.2.100:8089/tcp 198.18.9.1:8094:8094/tcp \
+        198.18.9.1:8095:8095/tcp >/dev/null
     container() { remote first 198.18.9.1 8088 | grep -v ECONN; }
     wait_for 30 container || true
     is "a container sees it" "$(container)" 198.18.9.7
     is "by the namespace's address too" "$(remote first 198.18.9.1 8089)" 198.18.9.7
+    is "a hundred times from one port" "$(remote reuse 198.18.9.1 8088 100 198.18.9.7)" 100
+    is "it answers after the client's end" "$(remote send 198.18.9.1 8094 64)" same
+    is "its refusal is the client's" "$(remote first 198.18.9.1 8095)" ECONNRESET
     in_child python3 "$work/tcp.py" hello 127.0.0.1 8088 &
     wait_for 10 in_child sh -c "ss -ltnH 'sport = :8088' | grep -q ."
     is "packet rules win over a service of the loopback's" "$(remote first 198.18.9.1 8088)" 198.18.9.7
