@@ -62,28 +62,43 @@ bool check_engine_docker_read(const struct check_subject *subject, const struct 
     return true;
 }
 
-/* The value of a line 'KEY = "VALUE"' of a TOML file; those that we look for stand in one table. */
-static bool toml_string(const char *text, const char *key, char *ret, size_t size)
+static void skip_blanks(struct cursor *line)
+{
+    while (cursor_char(line, ' ') || cursor_char(line, '\t'))
+        continue;
+}
+
+/* Takes 'KEY = "VALUE"'. @return false for any other line */
+static bool take_toml_string(struct cursor *line, const char *key, const char **value, size_t *len)
+{
+    skip_blanks(line);
+    if (!cursor_word(line, key))
+        return false;
+    skip_blanks(line);
+    if (!cursor_char(line, '='))
+        return false;
+    skip_blanks(line);
+    if (!cursor_char(line, '"'))
+        return false;
+    cursor_until(line, '"', value, len);
+    return true;
+}
+
+/* The value of a key in a table of a TOML file, "[storage]", or "" before the first. */
+static bool toml_string(const char *text, const char *table, const char *key, char *ret,
+                        size_t size)
 {
     struct cursor all = cursor_of(text), line;
+    bool inside = table[0] == '\0';
     while (cursor_line(&all, &line)) {
         const char *value;
-        size_t len = strlen(key);
-        while (cursor_char(&line, ' ') || cursor_char(&line, '\t'))
-            continue;
-        if ((size_t)(line.end - line.p) < len || strncmp(line.p, key, len) != 0)
-            continue;
-        line.p += len;
-        while (cursor_char(&line, ' ') || cursor_char(&line, '\t'))
-            continue;
-        if (!cursor_char(&line, '='))
-            continue;
-        while (cursor_char(&line, ' ') || cursor_char(&line, '\t'))
-            continue;
-        if (!cursor_char(&line, '"'))
-            continue;
-        cursor_until(&line, '"', &value, &len);
-        return len > 0 && str_format(ret, size, "%.*s", (int)len, value) > 0;
+        size_t len;
+        struct cursor header = line;
+        skip_blanks(&header);
+        if (!cursor_done(&header) && *header.p == '[')
+            inside = table[0] != '\0' && cursor_word(&header, table);
+        if (inside && take_toml_string(&line, key, &value, &len))
+            return len > 0 && str_format(ret, size, "%.*s", (int)len, value) > 0;
     }
     return false;
 }
@@ -107,11 +122,23 @@ static bool podman_graphroot(const struct check_subject *subject, const struct c
     cleanup_free char *own = NULL, *system = NULL;
     if (subject_config_path(subject, "containers/storage.conf", path, sizeof path) > 0 &&
         files_read(files, path, CONFIG_MAX, &own) == 0)
-        return toml_string(own, "graphroot", value, sizeof value) &&
+        return toml_string(own, "[storage]", "graphroot", value, sizeof value) &&
                expand_home(subject, value, ret, size);
     return files_read(files, "/etc/containers/storage.conf", CONFIG_MAX, &system) == 0 &&
-           toml_string(system, "rootless_storage_path", value, sizeof value) &&
+           toml_string(system, "[storage]", "rootless_storage_path", value, sizeof value) &&
            expand_home(subject, value, ret, size);
+}
+
+/* What the daemon's own file says, which it reads as the user's. */
+static bool configured_root(const struct check_subject *subject, const struct check_files *files,
+                            const char *config, char *ret, size_t size)
+{
+    char path[4200], value[4096];
+    cleanup_free char *text = NULL;
+    return subject_config_path(subject, config, path, sizeof path) > 0 &&
+           files_read(files, path, CONFIG_MAX, &text) == 0 &&
+           toml_string(text, "", "root", value, sizeof value) && value[0] == '/' &&
+           str_copy(ret, size, value) == 0;
 }
 
 /* The first of the directories that the engine's table has. */
@@ -133,7 +160,13 @@ static int usual_dir(enum check_engine engine, const struct check_subject *subje
 const char *check_engine_data_dir(enum check_engine engine, const struct check_subject *subject,
                                   const struct check_files *files, char *buf, size_t size)
 {
+    static const char *const configs[ENGINE_COUNT] = {
+        [ENGINE_CONTAINERD] = "containerd/config.toml",
+        [ENGINE_BUILDKIT] = "buildkit/buildkitd.toml",
+    };
     struct check_engine_docker docker;
+    if (configs[engine] && configured_root(subject, files, configs[engine], buf, size))
+        return buf;
     if (engine == ENGINE_DOCKER && check_engine_docker_read(subject, files, &docker) &&
         docker.data_root[0] == '/' && str_copy(buf, size, docker.data_root) == 0)
         return buf;

@@ -128,6 +128,17 @@ expect "... which is not podman's" 0 data-dir ok "in $home"
 printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/podman"\n' "$work/elsewhere" >"$home/.config/containers/storage.conf"
 check --engine podman data-dir
 expect "podman's graphroot is tried" 1 data-dir failed "running a program in $work/elsewhere"
+for engine in containerd/config:containerd buildkit/buildkitd:buildkit; do
+    name=${engine#*:} config=$home/.config/${engine%:*}.toml
+    install -d -o $alice -g $alice "$home/.config/$name"
+    printf 'version = 2\n[plugins.x]\n  root = "%s/other"\n' "$work/elsewhere" >"$config"
+    check --engine "$name" data-dir
+    expect "$name: a root of something else" 0 data-dir ok "in $home"
+    sed -i "1i root = \"$work/elsewhere/$name\"" "$config"
+    check --engine "$name" data-dir
+    expect "$name: its root is tried" 1 data-dir failed "running a program in $work/elsewhere"
+    rm "$config"
+done
 umount "$work/elsewhere"
 printf '{\n  "data-root": \n' >"$home/.config/docker/daemon.json"
 without --engine docker engine
