@@ -145,12 +145,14 @@ def many(n):
     poll = select.poll()
     for fd in waiting:
         poll.register(fd, select.POLLIN)
-    while waiting and (ready := poll.poll(2000)):
+    while waiting and (ready := poll.poll(10000)):
         for fd, _ in ready:
             s, want = waiting.pop(fd)
             good += s.recv(100) == want
             poll.unregister(fd)
     print(good)
+    if good < n:
+        print(f"{len(waiting)} did not come back, {n - good - len(waiting)} as another", file=sys.stderr)
 
 
 def burst(n, size):
