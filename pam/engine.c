@@ -7,10 +7,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "lib/base/birth.h"
@@ -37,24 +35,14 @@ struct starting {
 
 /* ---- in the new process ---- */
 
-/* @return 0 or -errno */
-static int become_user(const struct subject *subject)
+static bool become_user(const struct subject *subject)
 {
     uid_t real, effective, saved;
-    if (initgroups(subject->name, subject->gid) < 0 ||
-        setresgid(subject->gid, subject->gid, subject->gid) < 0 ||
-        setresuid(subject->uid, subject->uid, subject->uid) < 0 ||
-        getresuid(&real, &effective, &saved) < 0)
-        return -errno;
-    return real == subject->uid && effective == subject->uid && saved == subject->uid ? 0 : -EPERM;
-}
-
-/* The login does not wait for this process, and there is no log of the engine's yet. */
-static void complain(const struct starting *starting, int code)
-{
-    closelog(); /* the host's socket is closed, and may be remembered */
-    syslog(LOG_AUTHPRIV | LOG_ERR, "pam_rootless: cannot become %s to start %s: %s",
-           starting->subject->name, starting->name, strerror(code));
+    return initgroups(subject->name, subject->gid) == 0 &&
+           setresgid(subject->gid, subject->gid, subject->gid) == 0 &&
+           setresuid(subject->uid, subject->uid, subject->uid) == 0 &&
+           getresuid(&real, &effective, &saved) == 0 && real == subject->uid &&
+           effective == subject->uid && saved == subject->uid;
 }
 
 /* sshd and others are spared when memory runs out; their users' engines are not to be. */
@@ -100,11 +88,8 @@ static void become_engine(void *arg)
     be_an_ordinary_victim();
     /* The login's may hold root's keys, and is revoked with it (pam_keyinit(8)). */
     keyring_leave();
-    int r = become_user(subject);
-    if (r < 0) {
-        complain(starting, -r);
+    if (!become_user(subject))
         return;
-    }
     keyring_link_user();
     open_log(starting);
     helper_restore();

@@ -151,23 +151,6 @@ like "but logged" "$(logged)" "cannot start docker with $program: No such file"
 clean "and nothing is left"
 mv "$program.away" "$program"
 
-# As where a service that logs users in has no CAP_SETUID.
-bound=$work/bound
-cat >"$bound" <<END
-#!/bin/sh
-exec setpriv --bounding-set -setuid $host_program "\$@"
-END
-chmod 755 "$bound"
-rm -f "$out_file"
-forget_log
-host_program=$bound start_host "$user" open
-complains() { logged | grep -q "$1"; }
-ok "an engine's process that cannot become the user says so" wait_for 20 complains \
-    "pam_rootless: cannot become $user to start docker: Operation not permitted"
-ok "and starts nothing" test ! -e "$out_file"
-let_go
-clean "and nothing is left"
-
 # ---- nowhere to write it down ----
 
 # The directory is somebody else's work: it is there already.
