@@ -16,6 +16,8 @@
 
 #include "lib/base/err.h"
 
+#define TCP_FLAGS_OFFSET 13 /* RFC 9293, 3.1 */
+
 static void start(struct nft_batch *batch, uint16_t type, uint16_t flags, uint8_t family,
                   uint16_t res_id)
 {
@@ -71,14 +73,6 @@ static void put_value(struct nft_batch *batch, uint16_t type, const void *value,
     struct nlattr *nest = mnl_attr_nest_start(batch->header, type);
     mnl_attr_put(batch->header, NFTA_DATA_VALUE, len, value);
     mnl_attr_nest_end(batch->header, nest);
-}
-
-void nft_load_meta(struct nft_batch *batch, uint32_t key)
-{
-    struct expression e = open_expression(batch, "meta");
-    put_be32(batch, NFTA_META_DREG, NFT_REG_1);
-    put_be32(batch, NFTA_META_KEY, key);
-    close_expression(batch, e);
 }
 
 void nft_load_socket_transparent(struct nft_batch *batch)
@@ -152,7 +146,7 @@ void nft_forget(struct nft_batch *batch, const struct nft_map *map)
     change_map(batch, map, NFT_DYNSET_OP_DELETE, NFT_KEY_REGISTER); /* some data must be named */
 }
 
-void nft_mask(struct nft_batch *batch, uint8_t mask)
+static void mask_byte(struct nft_batch *batch, uint8_t mask)
 {
     const uint8_t none = 0;
     struct expression e = open_expression(batch, "bitwise");
@@ -171,6 +165,22 @@ void nft_compare(struct nft_batch *batch, uint32_t op, const void *value, size_t
     put_be32(batch, NFTA_CMP_OP, op);
     put_value(batch, NFTA_CMP_DATA, value, len);
     close_expression(batch, e);
+}
+
+void nft_match_meta(struct nft_batch *batch, uint32_t key, uint32_t op, const void *value,
+                    size_t len)
+{
+    struct expression e = open_expression(batch, "meta");
+    put_be32(batch, NFTA_META_DREG, NFT_REG_1);
+    put_be32(batch, NFTA_META_KEY, key);
+    close_expression(batch, e);
+    nft_compare(batch, op, value, len);
+}
+
+void nft_load_tcp_flags(struct nft_batch *batch, uint8_t mask)
+{
+    nft_load_payload(batch, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof mask);
+    mask_byte(batch, mask);
 }
 
 static void immediate(struct nft_batch *batch, uint32_t reg, const void *value, size_t len)

@@ -64,8 +64,10 @@ void nft_finish_rule(struct nft_batch *batch, struct nlattr *list);
 /** Sends it all. @return 0, or the kernel's first -errno: nothing has changed then */
 int nft_finish(struct nft_batch *batch);
 
-/** @param key  NFT_META_IIF, NFT_META_L4PROTO, NFT_META_MARK */
-void nft_load_meta(struct nft_batch *batch, uint32_t key);
+/** @param key  NFT_META_IIF, NFT_META_OIF, NFT_META_L4PROTO, NFT_META_MARK; @p op  nft_compare()'s
+ */
+void nft_match_meta(struct nft_batch *batch, uint32_t key, uint32_t op, const void *value,
+                    size_t len);
 /** @param base  NFT_PAYLOAD_NETWORK_HEADER or NFT_PAYLOAD_TRANSPORT_HEADER; @p offset, @p len in
  *  bytes */
 void nft_load_payload(struct nft_batch *batch, uint32_t base, uint32_t offset, uint32_t len);
@@ -84,8 +86,8 @@ void nft_put(struct nft_batch *batch, const struct nft_map *map, uint32_t reg);
 void nft_forget(struct nft_batch *batch, const struct nft_map *map);
 /** Whether the packet's socket is a transparent one: 1 byte, 0 or 1. */
 void nft_load_socket_transparent(struct nft_batch *batch);
-/** Of one byte. */
-void nft_mask(struct nft_batch *batch, uint8_t mask);
+/** Those flags of a TCP packet that are in @p mask: TH_SYN, ... 1 byte. */
+void nft_load_tcp_flags(struct nft_batch *batch, uint8_t mask);
 /** @param op  NFT_CMP_EQ, NFT_CMP_NEQ */
 void nft_compare(struct nft_batch *batch, uint32_t op, const void *value, size_t len);
 void nft_set_mark(struct nft_batch *batch, uint32_t mark);

@@ -29,8 +29,7 @@ static void add_socket_rule(struct nft_batch *batch)
 {
     const uint8_t tcp = IPPROTO_TCP, transparent = 1;
     struct nlattr *rule = nft_start_rule(batch, CHAIN_NAME);
-    nft_load_meta(batch, NFT_META_L4PROTO);
-    nft_compare(batch, NFT_CMP_EQ, &tcp, sizeof tcp);
+    nft_match_meta(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &tcp, sizeof tcp);
     nft_load_socket_transparent(batch);
     nft_compare(batch, NFT_CMP_EQ, &transparent, sizeof transparent);
     nft_set_mark(batch, MARK);
@@ -43,8 +42,7 @@ static void add_tproxy_rule(struct nft_batch *batch)
     const uint8_t tcp = IPPROTO_TCP;
     const struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
     struct nlattr *rule = nft_start_rule(batch, CHAIN_NAME);
-    nft_load_meta(batch, NFT_META_L4PROTO);
-    nft_compare(batch, NFT_CMP_EQ, &tcp, sizeof tcp);
+    nft_match_meta(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &tcp, sizeof tcp);
     nft_tproxy(batch, &loopback, sizeof loopback, PROXY_PORT);
     nft_set_mark(batch, MARK);
     nft_finish_rule(batch, rule);

@@ -8,6 +8,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,19 +18,12 @@
 #include "lib/net/nft.h"
 
 #define GATEWAY_CHAIN "pre"
-#define TCP_FLAGS_OFFSET 13 /* RFC 9293, 3.1 */
-#define FIN 0x01U
-#define SYN 0x02U
-#define RST 0x04U
-#define ACK 0x10U
 
 static struct nlattr *start_rule(struct nft_batch *batch, unsigned iif, uint8_t protocol)
 {
     struct nlattr *list = nft_start_rule(batch, GATEWAY_CHAIN);
-    nft_load_meta(batch, NFT_META_IIF);
-    nft_compare(batch, NFT_CMP_EQ, &iif, sizeof iif);
-    nft_load_meta(batch, NFT_META_L4PROTO);
-    nft_compare(batch, NFT_CMP_EQ, &protocol, sizeof protocol);
+    nft_match_meta(batch, NFT_META_IIF, NFT_CMP_EQ, &iif, sizeof iif);
+    nft_match_meta(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &protocol, sizeof protocol);
     return list;
 }
 
@@ -38,12 +32,6 @@ static void finish_rule(struct nft_batch *batch, struct nlattr *list, uint32_t m
     nft_set_mark(batch, mark);
     nft_accept(batch);
     nft_finish_rule(batch, list);
-}
-
-static void load_tcp_flags(struct nft_batch *batch, uint8_t mask)
-{
-    nft_load_payload(batch, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof mask);
-    nft_mask(batch, mask);
 }
 
 static void tproxy_to_loopback(struct nft_batch *batch, bool v4, uint16_t port)
@@ -59,9 +47,9 @@ static void tproxy_to_loopback(struct nft_batch *batch, bool v4, uint16_t port)
  * reuses its addresses. It goes by way of tun0, where tproxy knows what to do with it. */
 static void add_socket_rule(struct nft_batch *batch, const struct rules_gateway *rules)
 {
-    const uint8_t opening = SYN, yes = 1;
+    const uint8_t opening = TH_SYN, yes = 1;
     struct nlattr *list = start_rule(batch, rules->child_index, IPPROTO_TCP);
-    load_tcp_flags(batch, SYN | ACK);
+    nft_load_tcp_flags(batch, TH_SYN | TH_ACK);
     nft_compare(batch, NFT_CMP_NEQ, &opening, sizeof opening);
     nft_load_socket_transparent(batch);
     nft_compare(batch, NFT_CMP_EQ, &yes, sizeof yes);
@@ -70,9 +58,9 @@ static void add_socket_rule(struct nft_batch *batch, const struct rules_gateway 
 
 static void add_syn_rule(struct nft_batch *batch, const struct rules_gateway *rules)
 {
-    const uint8_t opening = SYN;
+    const uint8_t opening = TH_SYN;
     struct nlattr *list = start_rule(batch, rules->tun_index, IPPROTO_TCP);
-    load_tcp_flags(batch, FIN | SYN | RST | ACK);
+    nft_load_tcp_flags(batch, TH_FIN | TH_SYN | TH_RST | TH_ACK);
     nft_compare(batch, NFT_CMP_EQ, &opening, sizeof opening);
     tproxy_to_loopback(batch, address_is_v4(&rules->dns), rules->tcp_port);
     finish_rule(batch, list, rules->mark);

@@ -10,6 +10,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,10 +21,6 @@
 #define UDP "udp"
 #define PREROUTING "prerouting"
 #define POSTROUTING "postrouting"
-#define TCP_FLAGS_OFFSET 13 /* RFC 9293, 3.1 */
-#define FIN 0x01U
-#define SYN 0x02U
-#define RST 0x04U
 /* What a NAT forgets no earlier (RFC 5382, REQ-5): a connection without a packet, and one that one
  * side has closed. */
 #define TCP_OPEN_MS (124U * 60 * 1000)
@@ -83,19 +80,12 @@ static struct flows flows_of(int family, uint64_t timeout_ms)
     return flows;
 }
 
-static void match(struct nft_batch *batch, uint32_t meta, uint32_t op, const void *value,
-                  size_t len)
-{
-    nft_load_meta(batch, meta);
-    nft_compare(batch, op, value, len);
-}
-
 static struct nlattr *start_datagram_rule(struct nft_batch *batch, uint32_t mark)
 {
     const uint8_t protocol = IPPROTO_UDP;
     struct nlattr *list = nft_start_rule(batch, UDP);
-    match(batch, NFT_META_MARK, NFT_CMP_EQ, &mark, sizeof mark);
-    match(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &protocol, sizeof protocol);
+    nft_match_meta(batch, NFT_META_MARK, NFT_CMP_EQ, &mark, sizeof mark);
+    nft_match_meta(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &protocol, sizeof protocol);
     return list;
 }
 
@@ -140,7 +130,7 @@ static void add_refusal_rule(struct nft_batch *batch, const struct flows *flows,
                          refused_v6[] = {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT};
     const uint8_t protocol = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
     struct nlattr *list = nft_start_rule(batch, UDP);
-    match(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &protocol, sizeof protocol);
+    nft_match_meta(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &protocol, sizeof protocol);
     nft_load_payload(batch, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof refused_v4);
     nft_compare(batch, NFT_CMP_EQ, v4 ? refused_v4 : refused_v6, sizeof refused_v4);
     load_inner_key(batch, flows, v4);
@@ -190,18 +180,18 @@ static struct nlattr *start_carried_rule(struct nft_batch *batch, const char *ch
 {
     const uint32_t loopback = LOOPBACK_INDEX;
     struct nlattr *list = nft_start_rule(batch, chain);
-    match(batch, mark ? NFT_META_OIF : NFT_META_IIF, NFT_CMP_NEQ, &loopback, sizeof loopback);
+    nft_match_meta(batch, mark ? NFT_META_OIF : NFT_META_IIF, NFT_CMP_NEQ, &loopback,
+                   sizeof loopback);
     if (mark)
-        match(batch, NFT_META_MARK, NFT_CMP_EQ, mark, sizeof *mark);
-    match(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &protocol, sizeof protocol);
+        nft_match_meta(batch, NFT_META_MARK, NFT_CMP_EQ, mark, sizeof *mark);
+    nft_match_meta(batch, NFT_META_L4PROTO, NFT_CMP_EQ, &protocol, sizeof protocol);
     return list;
 }
 
 static void match_tcp_flags(struct nft_batch *batch, uint8_t any_of)
 {
     const uint8_t none = 0;
-    nft_load_payload(batch, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof any_of);
-    nft_mask(batch, any_of);
+    nft_load_tcp_flags(batch, any_of);
     nft_compare(batch, NFT_CMP_NEQ, &none, sizeof none);
 }
 
@@ -241,8 +231,8 @@ static void add_leaving_rules(struct nft_batch *batch, const struct flows *flows
     load_address(batch, flows, ASKED, flows->dest);
     nft_put(batch, &flows->carried, ASKED);
     finish_rule(batch, list);
-    add_moving_rule(batch, flows, mark, SYN, &flows->closing, &flows->open);
-    add_moving_rule(batch, flows, mark, FIN | RST, &flows->open, &flows->closing);
+    add_moving_rule(batch, flows, mark, TH_SYN, &flows->closing, &flows->open);
+    add_moving_rule(batch, flows, mark, TH_FIN | TH_RST, &flows->open, &flows->closing);
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         list = start_carried_rule(batch, POSTROUTING, IPPROTO_TCP, &mark);
         load_key(batch, flows, true);
@@ -266,7 +256,7 @@ static void add_coming_rule(struct nft_batch *batch, const struct flows *flows, 
 static void add_reset_rule(struct nft_batch *batch, const struct flows *flows, uint32_t mark)
 {
     struct nlattr *list = start_carried_rule(batch, PREROUTING, IPPROTO_TCP, NULL);
-    match_tcp_flags(batch, RST);
+    match_tcp_flags(batch, TH_RST);
     load_key(batch, flows, false);
     nft_look_up(batch, &flows->open, ANSWERED);
     load_address(batch, flows, ASKED, flows->source);
@@ -307,7 +297,7 @@ static void add_error_rules(struct nft_batch *batch, const struct flows *flows, 
 static void add_arrived_rule(struct nft_batch *batch, const struct source_rules *rules)
 {
     struct nlattr *list = nft_start_rule(batch, PREROUTING);
-    match(batch, NFT_META_MARK, NFT_CMP_EQ, &rules->socket, sizeof rules->socket);
+    nft_match_meta(batch, NFT_META_MARK, NFT_CMP_EQ, &rules->socket, sizeof rules->socket);
     nft_set_mark(batch, rules->packet);
     finish_rule(batch, list);
 }
