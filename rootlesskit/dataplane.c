@@ -267,8 +267,7 @@ static uint64_t status_number(const char *status, const char *name)
     const char *found = strstr(status, name);
     struct cursor cursor = cursor_of(found ? found + strlen(name) : "");
     uint64_t number = 0;
-    while (cursor_char(&cursor, ' ') || cursor_char(&cursor, '\t'))
-        ;
+    cursor_blanks(&cursor);
     (void)cursor_u64(&cursor, 10, UINT32_MAX, &number);
     return number;
 }

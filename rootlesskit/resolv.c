@@ -63,8 +63,7 @@ static bool behind(struct cursor *line, const char *keyword)
 /* The next word of a line. @return false at its end, or at a comment */
 static bool next_word(struct cursor *line, char *ret, size_t size)
 {
-    while (cursor_char(line, ' ') || cursor_char(line, '\t'))
-        ;
+    cursor_blanks(line);
     const char *start = line->p;
     while (line->p < line->end && !memchr(" \t\r#;", *line->p, 5))
         line->p++;

@@ -20,6 +20,12 @@ bool cursor_char(struct cursor *c, char ch)
     return true;
 }
 
+void cursor_blanks(struct cursor *c)
+{
+    while (cursor_char(c, ' ') || cursor_char(c, '\t'))
+        continue;
+}
+
 static unsigned digit_of(char ch)
 {
     if (ch >= '0' && ch <= '9')

@@ -22,6 +22,8 @@ bool cursor_done(const struct cursor *c);
 bool cursor_char(struct cursor *c, char ch);
 /** Takes @p word if it is next. */
 bool cursor_word(struct cursor *c, const char *word);
+/** Takes blanks and tabs, if any. */
+void cursor_blanks(struct cursor *c);
 /**
  * Takes digits of @p base (8, 10 or 16), no sign, no blank, no prefix.
  * @return true with *ret set; false on no digit or a value above @p max, cursor unmoved

@@ -7,12 +7,6 @@
 #include "lib/base/err.h"
 #include "lib/base/text.h"
 
-static void skip_blanks(struct cursor *c)
-{
-    while (cursor_char(c, ' ') || cursor_char(c, '\t'))
-        continue;
-}
-
 /* The first word behind "subid:"; empty when the line is another or has no value. */
 static struct cursor value_of(struct cursor line)
 {
@@ -21,7 +15,7 @@ static struct cursor value_of(struct cursor line)
     if ((size_t)(line.end - line.p) < key_len || strncasecmp(line.p, key, key_len) != 0)
         return (struct cursor){.p = line.end, .end = line.end};
     line.p += key_len;
-    skip_blanks(&line);
+    cursor_blanks(&line);
     struct cursor word = {.p = line.p, .end = line.p};
     while (word.end < line.end && *word.end != ' ' && *word.end != '\t')
         word.end++;

@@ -62,22 +62,16 @@ bool check_engine_docker_read(const struct check_subject *subject, const struct 
     return true;
 }
 
-static void skip_blanks(struct cursor *line)
-{
-    while (cursor_char(line, ' ') || cursor_char(line, '\t'))
-        continue;
-}
-
 /* Takes 'KEY = "VALUE"'. @return false for any other line */
 static bool take_toml_string(struct cursor *line, const char *key, const char **value, size_t *len)
 {
-    skip_blanks(line);
+    cursor_blanks(line);
     if (!cursor_word(line, key))
         return false;
-    skip_blanks(line);
+    cursor_blanks(line);
     if (!cursor_char(line, '='))
         return false;
-    skip_blanks(line);
+    cursor_blanks(line);
     if (!cursor_char(line, '"'))
         return false;
     cursor_until(line, '"', value, len);
@@ -94,7 +88,7 @@ static bool toml_string(const char *text, const char *table, const char *key, ch
         const char *value;
         size_t len;
         struct cursor header = line;
-        skip_blanks(&header);
+        cursor_blanks(&header);
         if (!cursor_done(&header) && *header.p == '[')
             inside = table[0] != '\0' && cursor_word(&header, table);
         if (inside && take_toml_string(&line, key, &value, &len))

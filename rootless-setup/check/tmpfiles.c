@@ -20,8 +20,7 @@ static bool blank(const struct cursor *line)
 static void split(struct cursor line, char fields[FIELDS][FIELD_MAX])
 {
     for (size_t i = 0; i < FIELDS; i++) {
-        while (!cursor_done(&line) && blank(&line))
-            line.p++;
+        cursor_blanks(&line);
         bool quoted = cursor_char(&line, '"');
         const char *start = line.p;
         while (!cursor_done(&line) && (quoted ? *line.p != '"' : !blank(&line)))

@@ -25,8 +25,7 @@ static bool take_word(struct cursor *c, bool shell, char *ret, size_t size)
 {
     char quote = '\0';
     size_t n = 0;
-    while (cursor_char(c, ' ') || cursor_char(c, '\t'))
-        continue;
+    cursor_blanks(c);
     if (cursor_done(c))
         return false;
     for (; !cursor_done(c) && (quote || (*c->p != ' ' && *c->p != '\t')); c->p++) {
