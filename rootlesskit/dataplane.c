@@ -8,7 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
@@ -24,8 +23,12 @@
 
 #define REPLY_WAIT_MS 10000
 
-static int receive_any(struct dataplane *plane, struct gateway_reply *ret, struct err *err)
+static int receive_any(struct dataplane *plane, struct gateway_reply *ret, int *ret_fd,
+                       struct err *err)
 {
+    int fds[MSG_FDS_MAX];
+    size_t n_fds = 0;
+    *ret_fd = -EBADF;
     struct pollfd poll_fd = {.fd = plane->control_fd, .events = POLLIN};
     int n;
     do
@@ -34,24 +37,33 @@ static int receive_any(struct dataplane *plane, struct gateway_reply *ret, struc
     if (n <= 0)
         return err_set(err, ETIMEDOUT, "the network process did not answer within %d s",
                        REPLY_WAIT_MS / 1000);
-    int r = msg_recv(plane->control_fd, ret, sizeof *ret, NULL, NULL);
+    int r = msg_recv(plane->control_fd, ret, sizeof *ret, fds, &n_fds);
+    for (size_t i = 1; i < n_fds; i++)
+        fd_close(fds[i]);
+    if (n_fds > 0)
+        *ret_fd = fds[0];
     return r <= 0 ? err_set(err, EPIPE, "the network process ended unexpectedly") : 0;
 }
 
-/* The reply to the last request; one that came too late for its own is passed over. */
+/* The reply to the last request; one that came too late for its own is passed over.
+ * @return 0, or the fd that came beside it, the caller's; -errno */
 static int receive(struct dataplane *plane, enum gateway_op op, struct gateway_reply *ret,
                    struct err *err)
 {
+    cleanup_close int fd = -EBADF;
     int r;
-    do
-        r = receive_any(plane, ret, err);
-    while (r >= 0 && ret->serial != plane->serial);
+    do {
+        fd_close(fd);
+        r = receive_any(plane, ret, &fd, err);
+    } while (r >= 0 && ret->serial != plane->serial);
     if (r < 0)
         return r;
     if (ret->op != (uint32_t)op)
         return err_set(err, EPROTO, "the network process gave an unexpected answer");
     ret->message[sizeof ret->message - 1] = '\0';
-    return ret->code < 0 ? err_set(err, -ret->code, "%s", ret->message) : 0;
+    if (ret->code < 0)
+        return err_set(err, -ret->code, "%s", ret->message);
+    return fd < 0 ? 0 : take_fd(&fd);
 }
 
 static int order(struct dataplane *plane, struct gateway_request *request, int fd, struct err *err)
@@ -207,6 +219,37 @@ int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
     return r;
 }
 
+int dataplane_yield_port(struct dataplane *plane, uint32_t id, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_YIELD, .id = id};
+    return call(plane, &request, -1, err);
+}
+
+int dataplane_resume_port(struct dataplane *plane, uint32_t id, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_RESUME, .id = id};
+    return call(plane, &request, -1, err);
+}
+
+int dataplane_add_stand_in(struct dataplane *plane, uint32_t id, int host_fd, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_STAND_IN, .id = id};
+    return call(plane, &request, host_fd, err);
+}
+
+int dataplane_turn_inward(struct dataplane *plane, uint32_t id, int child_fd,
+                          const struct sockaddr_storage *to, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_INWARD, .id = id, .target = *to};
+    return call(plane, &request, child_fd, err);
+}
+
+int dataplane_dial_port(struct dataplane *plane, uint32_t id, struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_DIAL, .id = id};
+    return call(plane, &request, -1, err);
+}
+
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err)
 {
     struct gateway_request request = {.op = GATEWAY_PORT_REMOVE, .id = id};
@@ -261,17 +304,6 @@ int dataplane_write_services(struct dataplane *plane, int fd, struct err *err)
     return r < 0 ? r : call(plane, &request, fd, err);
 }
 
-/* The number behind "NAME:" in /proc/PID/status; 0 when it is not there. */
-static uint64_t status_number(const char *status, const char *name)
-{
-    const char *found = strstr(status, name);
-    struct cursor cursor = cursor_of(found ? found + strlen(name) : "");
-    uint64_t number = 0;
-    cursor_blanks(&cursor);
-    (void)cursor_u64(&cursor, 10, UINT32_MAX, &number);
-    return number;
-}
-
 int dataplane_write_totals(struct dataplane *plane, int fd, uint64_t *ret_resident, struct err *err)
 {
     struct gateway_request request = {.op = GATEWAY_TOTALS};
@@ -282,8 +314,8 @@ int dataplane_write_totals(struct dataplane *plane, int fd, uint64_t *ret_reside
     (void)str_format(path, sizeof path, "/proc/%d/status", (int)plane->pid);
     if (file_read_into(AT_FDCWD, path, status, sizeof status, NULL) < 0)
         status[0] = '\0';
-    request.fd_bound = (uint32_t)status_number(status, "\nFDSize:");
-    *ret_resident = status_number(status, "\nVmRSS:") * 1024;
+    request.fd_bound = (uint32_t)proc_number(status, "\nFDSize:", 10);
+    *ret_resident = proc_number(status, "\nVmRSS:", 10) * 1024;
     return call(plane, &request, fd, err);
 }
 

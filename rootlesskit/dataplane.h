@@ -41,6 +41,19 @@ int dataplane_wait(struct dataplane *plane, struct err *err);
  * are served by @p target. */
 int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
                        const struct sockaddr_storage *target, struct err *err);
+/** Its socket stays bound and gives way to one of ours with SO_REUSEPORT. Until
+ *  dataplane_resume_port(), which it may fail, -errno: then it is still so. */
+int dataplane_yield_port(struct dataplane *plane, uint32_t id, struct err *err);
+int dataplane_resume_port(struct dataplane *plane, uint32_t id, struct err *err);
+/** Meanwhile the port has the clients of @p host_fd (borrowed), a listening socket; once. */
+int dataplane_add_stand_in(struct dataplane *plane, uint32_t id, int host_fd, struct err *err);
+/** And those of @p child_fd (borrowed), which listens in the child, are taken to @p to on the host.
+ */
+int dataplane_turn_inward(struct dataplane *plane, uint32_t id, int child_fd,
+                          const struct sockaddr_storage *to, struct err *err);
+/** Connects to the port's target in the child, as for a client. @return a non-blocking socket, the
+ *  caller's, connecting or connected; -errno */
+int dataplane_dial_port(struct dataplane *plane, uint32_t id, struct err *err);
 /** Returns when the socket and its connections are closed. */
 int dataplane_remove_port(struct dataplane *plane, uint32_t id, struct err *err);
 /** Returns when the socket is closed; its connections have @p seconds to end by themselves. */

@@ -7,6 +7,8 @@
  *   LINK_NETWORK     ->            the network is there, with resolv.conf and hosts
  *                    <- LINK_READY     the mounts are done
  *   LINK_GO          ->            ports, child_pid and API are there: start the command
+ *                    <- LINK_HANDOVER  with --port-handover: where to hear of the command's calls,
+ *                                      one fd, or code = why not
  *                    <- LINK_EXITED    the command ended, code = wait status
  *                    <- LINK_FAILED    set-up failed, text says why
 
@@ -25,6 +27,7 @@ enum link_op {
     LINK_EXITED,
     LINK_FAILED,
     LINK_NETNS,
+    LINK_HANDOVER,
 };
 
 struct link_message {

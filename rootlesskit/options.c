@@ -92,6 +92,9 @@ static const struct cli_option table[] = {
      "publish a port: [PARENTIP:]PARENTPORT:[CHILDIP:]CHILDPORT/PROTO; may repeat"},
     {"publish-when-listening", 0, CLI_FLAG, FIELD(publish_when_listening),
      .help = "published TCP ports refuse while nothing in the child listens (builtin)"},
+    {"port-handover", 0, CLI_STRING, FIELD(port_handover), "PORTS",
+     "services get the host's own TCP sockets for these parent ports: 80,8000-8100, or all "
+     "(builtin)"},
     {"source-ip-transparent", 0, CLI_FLAG, FIELD(source_ip_transparent),
      .help = "keep the client's address (--port-driver=builtin; default: true)"},
     {"source-ip-transparent-backend", 0, CLI_STRING, FIELD(source_ip_backend), "BACKEND",

@@ -9,11 +9,14 @@
 #include <stdint.h>
 
 #include "lib/cli/options.h"
+#include "rootlesskit/port/range.h"
 #include "rootlesskit/port/spec.h"
 #include "rootlesskit/slice.h"
 
 struct egress;
 struct err;
+
+#define OPTIONS_RANGES_MAX 32
 
 enum net_kind {
     NET_HOST,
@@ -53,6 +56,7 @@ struct rk_config {
     const char *port_driver;
     struct cli_list publish;
     bool publish_when_listening; /**< a TCP port refuses while nobody serves its target */
+    const char *port_handover;   /**< whose services get listening sockets of the host */
     bool source_ip_transparent;
     const char *source_ip_backend; /**< auto, nft, iptables */
     bool pidns, cgroupns, utsns, ipcns;
@@ -69,6 +73,9 @@ struct rk_config {
     bool reap; /**< as pid 1, reap orphans too */
     struct in_addr child_ip, gateway_ip, dns_ip;
     uint8_t prefix;
+    struct port_range handed_over[OPTIONS_RANGES_MAX]; /**< n_handed_over of them: parent ports */
+    size_t n_handed_over;
+    bool handover_locked;    /**< only as sockets that cannot connect: the network has limits */
     struct port_spec *ports; /**< n_ports of them; owned */
     size_t n_ports;
     struct egress *egress; /**< NULL: no rules; owned */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/parse.h"
 #include "lib/base/str.h"
@@ -148,9 +149,38 @@ static int check_port_driver(const struct rk_config *config, struct err *err)
                    config->port_driver, only[config->port_kind].name, config->net);
 }
 
+static int read_handover(struct rk_config *config, struct err *err)
+{
+    struct cursor c =
+        cursor_of(str_equal(config->port_handover, "all") ? "1-65535" : config->port_handover);
+    do {
+        if (config->n_handed_over == OPTIONS_RANGES_MAX)
+            return err_set(err, E2BIG, "up to %d ports and ranges of ports", OPTIONS_RANGES_MAX);
+        int r = port_range_read(&c, &config->handed_over[config->n_handed_over++], err);
+        if (r < 0)
+            return r;
+    } while (cursor_char(&c, ','));
+    return cursor_done(&c) ? 0 : err_set(err, EINVAL, "ports and ranges are separated by commas");
+}
+
+/* A socket of the host's would take no notice of what the child's network keeps it from. */
+static int check_handover(struct rk_config *config, struct err *err)
+{
+    if (!config->port_handover)
+        return 0;
+    if (config->port_kind != PORT_BUILTIN)
+        return err_set(err, EINVAL, "--port-handover needs --port-driver=builtin");
+    config->handover_locked = !traits[config->net_kind].host_loopback ||
+                              config->disable_host_loopback || config->egress != NULL;
+    int r = read_handover(config, err);
+    return r < 0 ? err_wrap(err, r, "--port-handover: \"%s\"", config->port_handover) : 0;
+}
+
 static int check_ports(struct rk_config *config, struct err *err)
 {
     int r = check_port_driver(config, err);
+    if (r >= 0)
+        r = check_handover(config, err);
     if (r >= 0 && config->publish_when_listening && config->port_kind != PORT_BUILTIN)
         r = err_set(err, EINVAL, "--publish-when-listening needs --port-driver=builtin");
     if (r < 0 || config->publish.n == 0)

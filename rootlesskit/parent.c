@@ -25,6 +25,7 @@
 #include "rootlesskit/cgroup.h"
 #include "rootlesskit/child.h"
 #include "rootlesskit/endpoint.h"
+#include "rootlesskit/handover/handover.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/maps.h"
 #include "rootlesskit/options.h"
@@ -48,6 +49,7 @@ struct parent {
     struct child child;
     struct uplink uplink;
     struct ports ports;
+    struct handover handover;
     struct endpoint endpoint;
     bool ending; /**< somebody asked us to end: a helper may be gone before the command */
     bool exited; /**< the command has; status is its wait status */
@@ -108,6 +110,11 @@ static int publish(struct parent *parent, struct err *err)
     const struct rk_config *config = parent->config;
     parent->ports.driver = port_driver_of(config);
     parent->ports.plane = &parent->uplink.dataplane;
+    parent->ports.handover = &parent->handover;
+    parent->handover.loop = &parent->loop;
+    parent->handover.ports = &parent->ports;
+    parent->handover.config = config;
+    parent->handover.netns_fd = parent->child.netns_fd;
     parent->ports.config = config;
     parent->ports.state = &parent->state;
     /* With the implicit driver every port is published as it is: RootlessKit takes the specs too.
@@ -229,15 +236,34 @@ static void on_signal(struct loop_source *source, uint32_t events)
     (void)syscall(SYS_pidfd_send_signal, parent->child.pidfd, (int)info.ssi_signo, NULL, 0);
 }
 
+/* Without it every port is relayed. */
+static void start_handover(struct parent *parent, int take_fd, int code)
+{
+    struct err err = {0};
+    int r = take_fd < 0 ? err_sys(&err, -code, "cannot watch what the command listens with")
+                        : handover_start(&parent->handover, take_fd, &err);
+    if (r >= 0)
+        return;
+    handover_stop(&parent->handover);
+    cli_warning("--port-handover: %s%s", err.msg,
+                code == -EBUSY ? ": a filter above tells somebody else" : "");
+}
+
 static void on_link(struct loop_source *source, uint32_t events)
 {
     (void)events;
     struct parent *parent = loop_owner(source, struct parent, link);
     struct link_message message;
-    if (link_receive(source->fd, &message) < 0) {
+    int fd;
+    if (link_receive_fd(source->fd, &message, &fd) < 0) {
         fail(parent, "the child ended unexpectedly");
         return;
     }
+    if (message.op == LINK_HANDOVER) {
+        start_handover(parent, fd, message.code);
+        return;
+    }
+    fd_close(fd);
     if (message.op == LINK_FAILED) {
         fail(parent, message.text);
         return;
@@ -252,7 +278,9 @@ static void on_child(struct loop_source *source, uint32_t events)
     (void)events;
     struct parent *parent = loop_owner(source, struct parent, child_end);
     loop_del(&parent->loop, source);
-    on_link(&parent->link, 0); /* its last message, or its end */
+    do /* what it said last, or its end */
+        on_link(&parent->link, 0);
+    while (!parent->loop.stopped);
 }
 
 /* A service manager may send SIGTERM to every process of the group at once: the command still gets
@@ -332,6 +360,7 @@ static void take_down(struct parent *parent)
     /* Only if somebody killed the child were there processes left: as subreaper we have them. */
     cleanup_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     proc_kill_family(proc_fd, 1);
+    handover_stop(&parent->handover);
     ports_free(&parent->ports);
     statedir_remove(&parent->state);
     parent->signal_fd = fd_close(parent->signal_fd);
@@ -358,6 +387,7 @@ int parent_run(struct rk_config *config)
         .signal_fd = -EBADF,
         .child = CHILD_UNSET,
         .uplink = UPLINK_UNSET,
+        .handover = HANDOVER_UNSET,
         .endpoint = ENDPOINT_UNSET,
     };
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);

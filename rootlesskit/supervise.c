@@ -20,6 +20,7 @@
 #include "lib/base/loop.h"
 #include "lib/base/proc.h"
 #include "lib/cli/cli.h"
+#include "rootlesskit/handover/filter.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/netns.h"
 #include "rootlesskit/options.h"
@@ -37,15 +38,33 @@ struct supervisor {
     int status;
 };
 
+struct start {
+    const struct rk_config *config;
+    int link;
+};
+
+/* The parent hears of what the command binds and listens with, or why it will not. */
+static void let_watch(int link)
+{
+    cleanup_close int fd = handover_filter_install();
+    if (fd < 0)
+        (void)link_send(link, LINK_HANDOVER, fd, "");
+    else
+        (void)link_send_fd(link, LINK_HANDOVER, fd);
+}
+
 /* In the new process: as the shell would start it, and gone when the supervisor dies. */
 static int exec_command(void *arg)
 {
-    const struct rk_config *config = *(const struct rk_config *const *)arg;
+    const struct start *start = arg;
+    const struct rk_config *config = start->config;
     signals_restore();
     (void)umask(cli_inherited_umask());
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (config->n_sockets > 0 && activation_hand_on() < 0)
         return -ENOMEM;
+    if (config->port_handover)
+        let_watch(start->link);
     (void)execvp(config->command[0], config->command);
     return -errno;
 }
@@ -59,9 +78,11 @@ static int describe_exec(const char *name, int code, struct err *err)
     return err_sys(err, code, "command [%s] exited: exec: \"%s\"", name, name);
 }
 
-static int start_command(struct supervisor *sup, const struct rk_config *config, struct err *err)
+static int start_command(struct supervisor *sup, const struct rk_config *config, int link,
+                         struct err *err)
 {
-    pid_t pid = proc_exec(exec_command, &config);
+    struct start start = {.config = config, .link = link};
+    pid_t pid = proc_exec(exec_command, &start);
     if (pid < 0)
         return describe_exec(config->command[0], -pid, err);
     sup->command = pid;
@@ -124,7 +145,7 @@ int supervise_run(const struct rk_config *config, struct statedir *state, int li
     if (r >= 0)
         r = watch(&sup, signal_fd, link, &err);
     if (r >= 0)
-        r = start_command(&sup, config, &err);
+        r = start_command(&sup, config, link, &err);
     if (r >= 0)
         r = loop_run(&sup.loop, &err);
     loop_fini(&sup.loop);

@@ -282,3 +282,13 @@ void proc_kill_family(int proc_fd, int other_userns)
         (void)nanosleep(&pause, NULL);
     }
 }
+
+uint64_t proc_number(const char *text, const char *name, unsigned base)
+{
+    const char *found = strstr(text, name);
+    struct cursor cursor = cursor_of(found ? found + strlen(name) : "");
+    uint64_t number = 0;
+    cursor_blanks(&cursor);
+    (void)cursor_u64(&cursor, base, UINT32_MAX, &number);
+    return number;
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -57,3 +58,6 @@ void proc_kill_family(int proc_fd, int other_userns);
 /** Full path of a program: as it is with a slash, else the first executable one on $PATH.
  *  @return 0, or -ENOENT */
 int proc_find(const char *name, char *ret, size_t size);
+/** The number in @p base behind @p name and blanks in the text of a file like /proc/PID/status; 0
+ *  when it is not there. @param name  as it stands there, "\nVmRSS:" */
+uint64_t proc_number(const char *text, const char *name, unsigned base);

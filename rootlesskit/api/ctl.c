@@ -118,10 +118,13 @@ static void print_rows(port_row *rows, size_t n, size_t columns)
                      i % columns == columns - 1 ? "\n" : "");
 }
 
-static const char *listening_word(const json_t *listening)
+static const char *listening_word(const json_t *status)
 {
+    const json_t *listening = json_object_get(status, "listening");
     if (!listening)
         return "";
+    if (json_is_true(json_object_get(status, "handedOver")))
+        return "itself";
     return json_is_true(listening) ? "yes" : json_is_false(listening) ? "no" : "unknown";
 }
 
@@ -138,7 +141,7 @@ static int fill_row(port_row row, const json_t *json, struct err *err)
     (void)str_format(row[3], PORT_IP_MAX, "%u", spec.parent_port);
     (void)str_copy(row[4], PORT_IP_MAX, spec.child_ip);
     (void)str_format(row[5], PORT_IP_MAX, "%u", spec.child_port);
-    (void)str_copy(row[6], PORT_IP_MAX, listening_word(json_object_get(json, "listening")));
+    (void)str_copy(row[6], PORT_IP_MAX, listening_word(json));
     return 0;
 }
 

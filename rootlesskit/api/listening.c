@@ -49,6 +49,8 @@ void listening_put(const struct listening *listening, uint32_t id, json_t *statu
         listening->n ? bsearch(&key, listening->records, listening->n, sizeof key, by_port) : NULL;
     if (!record)
         return;
+    if (record->handed_over)
+        (void)json_object_set_new(status, "handedOver", json_true());
     (void)json_object_set_new(status, "listening",
                               record->state == SERVICES_SERVED ? json_true()
                               : record->state == SERVICES_NONE ? json_false()

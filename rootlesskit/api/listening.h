@@ -15,6 +15,6 @@ struct listening {
 /** Asks the parent; a driver that does not know leaves it empty. listening_free() is due. */
 void listening_ask(struct listening *ret);
 void listening_free(struct listening *listening);
-/** Adds "listening" to the status of port @p id: true, false, null where it cannot be known, and
- *  nothing where nobody said anything. */
+/** Adds to the status of port @p id "listening", true, false, or null where it cannot be known, and
+ *  "handedOver" where it is; nothing where nobody said anything. */
 void listening_put(const struct listening *listening, uint32_t id, json_t *status);

@@ -73,33 +73,15 @@ static int check_network(const struct egress_rule *rule, struct err *err)
                    rule->prefix - family_bits(&rule->network));
 }
 
-static int read_port(struct cursor *c, uint16_t *ret, struct err *err)
-{
-    uint64_t port = 0;
-    if (!cursor_u64(c, 10, UINT16_MAX, &port) || port == 0)
-        return err_set(err, EINVAL, "a port is a number from 1 to 65535");
-    *ret = (uint16_t)port;
-    return 0;
-}
-
-/* PORT or FIRST-LAST */
 static int read_ports(struct cursor *c, struct egress_rule *rule, struct err *err)
 {
-    struct egress_ports range = {0};
     if (rule->n_ports == EGRESS_PORTS_MAX)
         return err_set(err, E2BIG, "a rule has up to %d ports and ranges of ports",
                        EGRESS_PORTS_MAX);
-    int r = read_port(c, &range.first, err);
-    range.last = range.first;
-    if (r >= 0 && cursor_char(c, '-'))
-        r = read_port(c, &range.last, err);
-    if (r < 0)
-        return r;
-    if (range.last < range.first)
-        return err_set(err, EINVAL, "the range of ports %u-%u ends before it begins", range.first,
-                       range.last);
-    rule->ports[rule->n_ports++] = range;
-    return 0;
+    int r = port_range_read(c, &rule->ports[rule->n_ports], err);
+    if (r >= 0)
+        rule->n_ports++;
+    return r;
 }
 
 /* Up to the slash, else to the only colon; more of them are IPv6, whose ports need brackets or a
@@ -182,10 +164,7 @@ int egress_add(struct egress *rules, const char *text, bool deny, struct err *er
 
 static bool matches_port(const struct egress_rule *rule, uint16_t port)
 {
-    for (unsigned i = 0; i < rule->n_ports; i++)
-        if (port >= rule->ports[i].first && port <= rule->ports[i].last)
-            return true;
-    return rule->n_ports == 0;
+    return rule->n_ports == 0 || port_range_has(rule->ports, rule->n_ports, port);
 }
 
 static bool matches(const struct egress_rule *rule, const struct in6_addr *to, uint16_t port)

@@ -13,21 +13,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rootlesskit/port/range.h"
+
 struct err;
 
 #define EGRESS_RULES_MAX 1024 /* they are looked through one by one, for each new connection */
 #define EGRESS_PORTS_MAX 32   /* ranges */
-
-struct egress_ports {
-    uint16_t first, last;
-};
 
 struct egress_rule {
     struct in6_addr network; /**< IPv4 mapped; such a rule never matches IPv6, nor the other way */
     uint8_t prefix;          /**< bits of 128 */
     bool deny;
     uint8_t n_ports; /**< 0: every port, and what has none */
-    struct egress_ports ports[EGRESS_PORTS_MAX];
+    struct port_range ports[EGRESS_PORTS_MAX];
 };
 
 /** All zero: no rule, everything may be reached. */

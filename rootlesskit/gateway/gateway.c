@@ -29,6 +29,7 @@
 #include "rootlesskit/gateway/confine.h"
 #include "rootlesskit/gateway/dns.h"
 #include "rootlesskit/gateway/flow.h"
+#include "rootlesskit/gateway/inward.h"
 #include "rootlesskit/gateway/movers.h"
 #include "rootlesskit/gateway/outbound.h"
 #include "rootlesskit/gateway/place.h"
@@ -53,6 +54,7 @@ struct gateway {
     struct policy policy;
 
     struct publish publish;
+    struct inward inward;
     pthread_t port_thread;
     sem_t child_done; /**< posted by the thread in C: set-up is over */
     struct err child_err;
@@ -61,8 +63,9 @@ struct gateway {
     struct err source_err; /**< ... the reason */
 };
 
-static void answer(struct gateway *gateway, const struct gateway_request *request, int code,
-                   const char *text)
+/* @param fd  goes beside; < 0: none does */
+static void answer_with(struct gateway *gateway, const struct gateway_request *request, int code,
+                        const char *text, int fd)
 {
     struct gateway_reply reply = {
         .op = request->op, .serial = request->serial, .id = request->id, .code = code};
@@ -71,8 +74,14 @@ static void answer(struct gateway *gateway, const struct gateway_request *reques
     reply.ipv6 = gateway->place.ipv6;
     (void)str_format(reply.message, sizeof reply.message, "%.*s", (int)sizeof reply.message - 1,
                      text);
-    if (msg_send(gateway->config->control_fd, &reply, sizeof reply, NULL, 0) < 0)
+    if (msg_send(gateway->config->control_fd, &reply, sizeof reply, &fd, fd >= 0) < 0)
         loop_stop(&gateway->worker.loop);
+}
+
+static void answer(struct gateway *gateway, const struct gateway_request *request, int code,
+                   const char *text)
+{
+    answer_with(gateway, request, code, text, -EBADF);
 }
 
 /* Before there are threads: glibc looks at /proc when it gives back memory of a thread's own heap,
@@ -183,14 +192,46 @@ static void ask_ports(struct gateway *gateway, const struct gateway_request *req
         answer_code(gateway, request, r);
         return;
     }
-    if (request->op == GATEWAY_PORT_REMOVE)
+    if (request->op == GATEWAY_PORT_REMOVE) {
+        inward_end(&gateway->inward, request->id);
         r = publish_remove(publish, request->id);
-    else if (request->op == GATEWAY_PORT_DRAIN)
+    } else if (request->op == GATEWAY_PORT_DRAIN) {
+        inward_close(&gateway->inward, request->id);
         r = publish_drain(publish, request->id, request->drain_s);
-    else if (request->op == GATEWAY_PORT_DRAINED)
+    } else if (request->op == GATEWAY_PORT_DRAINED) {
         r = publish_drained(publish, request->id);
-    else if (request->op == GATEWAY_SERVICES)
+    } else if (request->op == GATEWAY_SERVICES) {
         r = publish_write_services(publish, fd);
+    }
+    answer_code(gateway, request, r);
+}
+
+static void dial_port(struct gateway *gateway, const struct gateway_request *request)
+{
+    int r = gateway->config->ports ? publish_dial(&gateway->publish, request->id) : -EOPNOTSUPP;
+    answer_with(gateway, request, r < 0 ? r : 0, r < 0 ? strerror(-r) : "", r);
+    fd_close(r);
+}
+
+/* While another socket has a port's clients. @param take_fd  what came beside, or < 0 */
+static void ask_other(struct gateway *gateway, const struct gateway_request *request, int take_fd)
+{
+    struct publish *publish = &gateway->publish;
+    bool brings = request->op == GATEWAY_PORT_STAND_IN || request->op == GATEWAY_PORT_INWARD;
+    int r = !gateway->config->ports ? -EOPNOTSUPP : brings && take_fd < 0 ? -EBADF : 0;
+    if (r < 0 || !brings)
+        take_fd = fd_close(take_fd);
+    if (r >= 0 && request->op == GATEWAY_PORT_YIELD) {
+        r = publish_yield(publish, request->id);
+    } else if (r >= 0 && request->op == GATEWAY_PORT_STAND_IN) {
+        r = publish_stand_in(publish, request->id, take_fd);
+    } else if (r >= 0 && request->op == GATEWAY_PORT_INWARD) {
+        r = inward_add(&gateway->inward, request->id, take_fd, &request->target);
+    } else if (r >= 0) {
+        /* Who is relayed inward would be relayed back out, round and round. */
+        inward_close(&gateway->inward, request->id);
+        r = publish_resume(publish, request->id);
+    }
     answer_code(gateway, request, r);
 }
 
@@ -259,6 +300,16 @@ static void on_request(struct loop_source *source, uint32_t events)
     case GATEWAY_PORT_ADD:
         add_port(gateway, &request, first);
         return;
+    case GATEWAY_PORT_YIELD:
+    case GATEWAY_PORT_STAND_IN:
+    case GATEWAY_PORT_INWARD:
+    case GATEWAY_PORT_RESUME:
+        ask_other(gateway, &request, first);
+        return;
+    case GATEWAY_PORT_DIAL:
+        dial_port(gateway, &request);
+        fd_close(first);
+        return;
     case GATEWAY_PORT_REMOVE:
     case GATEWAY_PORT_DRAIN:
     case GATEWAY_PORT_DRAINED:
@@ -326,6 +377,7 @@ static int set_up(struct gateway *gateway, struct err *err)
     if (r >= 0)
         r = worker_init(&gateway->worker, err);
     gateway->worker.movers = &gateway->movers;
+    gateway->inward.worker = &gateway->worker;
     if (r >= 0 && config->network)
         r = place_make_gateway(config, &gateway->place, err);
     if (r >= 0)

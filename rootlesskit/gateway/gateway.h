@@ -49,12 +49,20 @@ enum gateway_op {
     GATEWAY_READY = 1,
     GATEWAY_PORT_ADD, /**< one fd beside: a listening TCP or SCTP or a bound UDP socket; target = in
                          C */
-    GATEWAY_PORT_REMOVE,  /**< closes the listener and its connections, then replies */
-    GATEWAY_PORT_DRAIN,   /**< closes the listener, replies, and the connections within drain_s */
-    GATEWAY_PORT_DRAINED, /**< replies 0 when the last of them is gone, -EINPROGRESS before */
-    GATEWAY_SERVICES,     /**< a memory file beside: gets a struct services_record a port */
-    GATEWAY_FLOWS,        /**< a memory file beside: gets a struct stats_record (stats.h) a flow */
-    GATEWAY_TOTALS,       /**< a memory file beside: gets one struct stats_totals */
+    GATEWAY_PORT_REMOVE,   /**< closes the listener and its connections, then replies */
+    GATEWAY_PORT_DRAIN,    /**< closes the listener, replies, and the connections within drain_s */
+    GATEWAY_PORT_DRAINED,  /**< replies 0 when the last of them is gone, -EINPROGRESS before */
+    GATEWAY_PORT_YIELD,    /**< TCP: its socket stays bound, with SO_REUSEPORT, and listens no more;
+                              its connections go on */
+    GATEWAY_PORT_STAND_IN, /**< of one that has yielded; an fd beside: a listening socket whose
+                              clients it has meanwhile */
+    GATEWAY_PORT_INWARD,   /**< of one that has yielded; an fd beside: a socket that listens in C,
+                              whose clients are taken to target on the host */
+    GATEWAY_PORT_DIAL, /**< TCP; the reply has an fd beside: a socket that connects to its target */
+    GATEWAY_PORT_RESUME, /**< as before GATEWAY_PORT_YIELD: what the three have brought is closed */
+    GATEWAY_SERVICES,    /**< a memory file beside: gets a struct services_record a port */
+    GATEWAY_FLOWS,       /**< a memory file beside: gets a struct stats_record (stats.h) a flow */
+    GATEWAY_TOTALS,      /**< a memory file beside: gets one struct stats_totals */
 };
 
 #define GATEWAY_RESOLVERS_MAX 3 /* MAXNS of resolv.conf(5) */
@@ -75,7 +83,7 @@ struct gateway_request {
     uint32_t op;
     uint32_t serial;                /**< tells its reply from that of one given up before; not 0 */
     uint32_t id;                    /**< PORT_*: the port's id */
-    struct sockaddr_storage target; /**< PORT_ADD: IPv4 or IPv6 address and port in C */
+    struct sockaddr_storage target; /**< PORT_ADD, PORT_INWARD: IPv4 or IPv6 address and port */
     uint32_t drain_s;  /**< PORT_DRAIN: how long its connections have to end by themselves */
     uint32_t fd_bound; /**< TOTALS: no fd of ours is as high; 0 = not known */
 };

@@ -12,6 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/gate.h"
 #include "rootlesskit/gateway/stats.h"
 
@@ -27,8 +28,10 @@ struct publish_port {
     struct publish *publish;
     uint32_t id;
     int fd;
-    int proto; /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
-    bool open; /* TCP: it listens */
+    int stand_in; /* TCP, yielded: clients come by this one; < 0: by none */
+    int proto;    /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
+    bool open;    /* TCP: it listens */
+    bool yielded; /* TCP: it does not, since another socket does */
     struct sockaddr_storage target;
 };
 
@@ -52,7 +55,7 @@ static bool follow(struct publish_port *port)
     struct acceptors *acceptors = &port->publish->acceptors;
     const struct services *services = &port->publish->services;
     bool serves = services_of(services, SOCK_STREAM, &port->target) != SERVICES_NONE;
-    if (serves == port->open)
+    if (serves == port->open || port->yielded)
         return false;
     if (!serves) {
         acceptors_close(acceptors, port->id, false);
@@ -146,6 +149,7 @@ static void close_port(struct publish_port *port)
 {
     stop_listening(port, false);
     end_all(port->publish, port->id);
+    fd_close(port->stand_in);
     fd_close(port->fd);
 }
 
@@ -156,8 +160,60 @@ static int drain_port(struct publish_port *port, uint32_t seconds)
     if (r < 0)
         return r;
     stop_listening(port, true);
+    fd_close(port->stand_in);
     fd_close(port->fd);
     return 0;
+}
+
+static int share_port(const struct publish_port *port, int on)
+{
+    return setsockopt(port->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ? -errno : 0;
+}
+
+static int yield_port(struct publish_port *port)
+{
+    if (port->yielded)
+        return 0;
+    acceptors_close(&port->publish->acceptors, port->id, true);
+    int r = gate_shut(port->fd);
+    if (r >= 0)
+        r = share_port(port, true);
+    port->open = false;
+    port->yielded = r >= 0;
+    return r;
+}
+
+static int stand_in(struct publish_port *port, int take_listen)
+{
+    int r = port->yielded && port->stand_in < 0
+                ? acceptors_open(&port->publish->acceptors, port->id, take_listen, &port->target)
+                : -EBUSY;
+    if (r < 0)
+        fd_close(take_listen);
+    else
+        port->stand_in = take_listen;
+    return r;
+}
+
+/* The stand-in's address is the port's: it is closed first. */
+static int resume_port(struct publish_port *port)
+{
+    struct acceptors *acceptors = &port->publish->acceptors;
+    if (!port->yielded)
+        return 0;
+    if (port->stand_in >= 0)
+        acceptors_close(acceptors, port->id, true);
+    port->stand_in = fd_close(port->stand_in);
+    int r = share_port(port, false);
+    if (r >= 0 && !port->publish->when_listening)
+        r = gate_open(port->fd);
+    if (r >= 0 && !port->publish->when_listening)
+        r = acceptors_open(acceptors, port->id, port->fd, &port->target);
+    port->open = r >= 0 && !port->publish->when_listening;
+    port->yielded = r < 0;
+    if (r >= 0 && port->publish->when_listening)
+        watch(port);
+    return r;
 }
 
 /* What the main thread asks for. */
@@ -179,6 +235,7 @@ static int add(struct publish *publish, const struct order *order)
     }
     port->publish = publish;
     port->id = order->id;
+    port->stand_in = -EBADF;
     port->fd = order->fd;
     port->target = order->target;
     int r = open_port(port);
@@ -256,6 +313,7 @@ static int write_services(struct publish *publish, int fd)
         records[n++] = (struct services_record){
             .port_id = port->id,
             .state = state_of(port),
+            .handed_over = port->yielded,
         };
         if (n < RECORDS_BATCH && port->next)
             continue;
@@ -289,6 +347,47 @@ static void do_drain(struct worker *worker, void *arg)
         forget(place);
 }
 
+/* @return the TCP port of that id, or NULL */
+static struct publish_port *find_stream(struct publish *publish, uint32_t id)
+{
+    struct publish_port **place = find(publish, id);
+    return place && (*place)->proto == IPPROTO_TCP ? *place : NULL;
+}
+
+static void do_yield(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    struct publish_port *port = find_stream(order->publish, order->id);
+    (void)worker;
+    order->code = port ? yield_port(port) : -ENOENT;
+}
+
+static void do_stand_in(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    struct publish_port *port = find_stream(order->publish, order->id);
+    (void)worker;
+    order->code = port ? stand_in(port, order->fd) : -ENOENT;
+    if (!port)
+        fd_close(order->fd);
+}
+
+static void do_dial(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    const struct publish_port *port = find_stream(order->publish, order->id);
+    (void)worker;
+    order->code = port ? dial(&port->target, SOCK_STREAM, true) : -ENOENT;
+}
+
+static void do_resume(struct worker *worker, void *arg)
+{
+    struct order *order = arg;
+    struct publish_port *port = find_stream(order->publish, order->id);
+    (void)worker;
+    order->code = port ? resume_port(port) : -ENOENT;
+}
+
 static void do_tell(struct worker *worker, void *arg)
 {
     struct order *order = arg;
@@ -317,6 +416,33 @@ int publish_add(struct publish *publish, uint32_t id, int take_listen,
     if (r < 0)
         fd_close(take_listen);
     return r < 0 ? r : order.code;
+}
+
+int publish_yield(struct publish *publish, uint32_t id)
+{
+    struct order order = {.publish = publish, .id = id};
+    return give(&order, do_yield);
+}
+
+int publish_stand_in(struct publish *publish, uint32_t id, int take_listen)
+{
+    struct order order = {.publish = publish, .id = id, .fd = take_listen};
+    int r = worker_ask(publish->worker, do_stand_in, &order);
+    if (r < 0)
+        fd_close(take_listen);
+    return r < 0 ? r : order.code;
+}
+
+int publish_dial(struct publish *publish, uint32_t id)
+{
+    struct order order = {.publish = publish, .id = id};
+    return give(&order, do_dial);
+}
+
+int publish_resume(struct publish *publish, uint32_t id)
+{
+    struct order order = {.publish = publish, .id = id};
+    return give(&order, do_resume);
 }
 
 int publish_remove(struct publish *publish, uint32_t id)

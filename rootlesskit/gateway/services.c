@@ -171,14 +171,13 @@ int services_look(struct services *services, unsigned types, void *buffer, size_
     return r < 0 ? r : r_datagram;
 }
 
-static bool serves(const struct services_socket *socket, const struct in6_addr *address)
+static bool serves(const struct in6_addr *bound, bool both, const struct in6_addr *address)
 {
     static const struct in6_addr any_v4 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
     bool v4 = address_is_v4(address);
-    if (IN6_IS_ADDR_UNSPECIFIED(&socket->address))
-        return !v4 || socket->both;
-    return address_equal(&socket->address, address) ||
-           (v4 && address_equal(&socket->address, &any_v4));
+    if (IN6_IS_ADDR_UNSPECIFIED(bound))
+        return !v4 || both;
+    return address_equal(bound, address) || (v4 && address_equal(bound, &any_v4));
 }
 
 /* Whoever connects to an unspecified address gets the loopback's (ip(7)). */
@@ -189,6 +188,15 @@ static void specify(struct in6_addr *address)
         *address = in6addr_loopback;
     else if (address_is_v4(address) && address_v4(address).s_addr == htonl(INADDR_ANY))
         *address = address_map(loopback);
+}
+
+bool services_serves(const struct in6_addr *address, bool both,
+                     const struct sockaddr_storage *target)
+{
+    struct in6_addr wanted;
+    (void)address_of_socket(target, &wanted);
+    specify(&wanted);
+    return serves(address, both, &wanted);
 }
 
 enum services_state services_of(const struct services *services, int type,
@@ -202,7 +210,7 @@ enum services_state services_of(const struct services *services, int type,
     specify(&address);
     for (uint32_t i = services->first[port]; i != 0; i = services->sockets[i - 1].next)
         if (services->sockets[i - 1].stream == stream &&
-            serves(&services->sockets[i - 1], &address))
+            serves(&services->sockets[i - 1].address, services->sockets[i - 1].both, &address))
             return SERVICES_SERVED;
     return services->whole[stream] && address_is_loopback(&address) ? SERVICES_NONE
                                                                     : SERVICES_UNKNOWN;

@@ -41,7 +41,8 @@ struct services {
 /** What the API is told of a port. */
 struct services_record {
     uint32_t port_id;
-    uint32_t state; /**< enum services_state */
+    uint32_t state;       /**< enum services_state */
+    uint32_t handed_over; /**< 1: to the service (handover/handover.h) */
 };
 
 /** Opens it for the calling thread's network namespace. @return 0 or -errno: it knows nothing */
@@ -53,6 +54,10 @@ int services_open(struct services *services, struct err *err);
  * @return 0; -errno: of one of the types nothing is known
  */
 int services_look(struct services *services, unsigned types, void *buffer, size_t size);
+/** Whether a socket that is bound to @p address serves @p target, ports aside.
+ *  @param both  it is one of IPv6 that takes IPv4 too */
+bool services_serves(const struct in6_addr *address, bool both,
+                     const struct sockaddr_storage *target);
 /** @return what the last look says of @p target for sockets of @p type */
 enum services_state services_of(const struct services *services, int type,
                                 const struct sockaddr_storage *target);

@@ -17,14 +17,7 @@
 
 #define PORT_START_PATH "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
-/* Where to bind. `dual`: one IPv6 socket that takes IPv4 too. */
-struct place {
-    struct sockaddr_storage address;
-    socklen_t len;
-    bool dual;
-};
-
-static void place_at(struct place *place, int family, uint16_t port)
+static void place_at(struct port_place *place, int family, uint16_t port)
 {
     if (family == AF_INET6) {
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&place->address;
@@ -50,9 +43,9 @@ static bool is_unspecified(const struct sockaddr_storage *address)
 }
 
 /* A protocol without 4 or 6 at an unspecified address means both families, whichever it names. */
-static struct place place_of(const struct port_spec *spec)
+struct port_place port_place_of(const struct port_spec *spec)
 {
-    struct place place = {0};
+    struct port_place place = {0};
     int family = spec->parent_ip[0] ? port_ip_parse(spec->parent_ip, &place.address) : AF_UNSPEC;
     int wanted = port_spec_family(spec);
     place.dual = wanted == AF_UNSPEC && (family == AF_UNSPEC || is_unspecified(&place.address));
@@ -85,7 +78,7 @@ static int set_options(int fd, int family, int proto)
     return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
 }
 
-static int make(const struct place *place, int proto)
+static int make(const struct port_place *place, int proto)
 {
     const int v6only = !place->dual, family = place->address.ss_family;
     int type = proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
@@ -99,7 +92,7 @@ static int make(const struct place *place, int proto)
     return take_fd(&fd);
 }
 
-static int bind_at(const struct place *place, int proto)
+static int bind_at(const struct port_place *place, int proto)
 {
     cleanup_close int fd = make(place, proto);
     if (fd >= 0 && proto != IPPROTO_UDP && listen(fd, SOMAXCONN) < 0)
@@ -173,7 +166,7 @@ static int tell_port(int fd, struct port_spec *spec)
 
 /* A port that the kernel chose is given back by shutdown(2) (gateway/gate.h), one that was bound by
  * number is not: the socket that chose it holds it until the other has it. */
-static int bind_by_number(struct place *place)
+static int bind_by_number(struct port_place *place)
 {
     cleanup_close int chosen = make(place, IPPROTO_TCP);
     socklen_t len = sizeof place->address;
@@ -184,7 +177,7 @@ static int bind_by_number(struct place *place)
     return bind_at(place, IPPROTO_TCP);
 }
 
-static int bind_to(struct place *place, int proto, bool any)
+static int bind_to(struct port_place *place, int proto, bool any)
 {
     return proto == IPPROTO_TCP && any ? bind_by_number(place) : bind_at(place, proto);
 }
@@ -192,11 +185,11 @@ static int bind_to(struct place *place, int proto, bool any)
 int port_bind(struct port_spec *spec, struct err *err)
 {
     int proto = proto_of(spec);
-    struct place place = place_of(spec);
+    struct port_place place = port_place_of(spec);
     bool any = spec->parent_port == 0;
     int r = bind_to(&place, proto, any);
     if (r == -EAFNOSUPPORT && place.dual) {
-        place = (struct place){0};
+        place = (struct port_place){0};
         place_at(&place, AF_INET, spec->parent_port);
         r = bind_to(&place, proto, any);
     }
@@ -224,7 +217,7 @@ bool port_overlaps(const struct port_spec *a, const struct port_spec *b)
 {
     if (a->parent_port != b->parent_port || !same_transport(a, b))
         return false;
-    struct place first = place_of(a), second = place_of(b);
+    struct port_place first = port_place_of(a), second = port_place_of(b);
     if (first.dual || second.dual)
         return true;
     return first.address.ss_family == second.address.ss_family &&

@@ -2,10 +2,20 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 struct err;
 struct port_spec;
 
+/** Where a port is bound on the host. */
+struct port_place {
+    struct sockaddr_storage address;
+    socklen_t len;
+    bool dual; /**< one IPv6 socket that takes IPv4 too, where the host has IPv6 */
+};
+
+/** Of a checked spec. */
+struct port_place port_place_of(const struct port_spec *spec);
 /**
  * Binds; TCP and SCTP listen too (backlog SOMAXCONN), UDP tells where each datagram was sent to.
  * "tcp", "udp" and "sctp" with no or an unspecified address are one dual-stack socket where the

@@ -5,12 +5,13 @@
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "rootlesskit/dataplane.h"
+#include "rootlesskit/handover/handover.h"
 #include "rootlesskit/port/bind.h"
 #include "rootlesskit/port/ports.h"
 
 #define DEFAULT_CHILD_IP "127.0.0.1" /* RootlessKit's for the builtin driver */
 
-static int target_of(const struct port_spec *spec, struct sockaddr_storage *ret, struct err *err)
+int port_builtin_target(const struct port_spec *spec, struct sockaddr_storage *ret, struct err *err)
 {
     const char *ip = spec->child_ip[0] ? spec->child_ip : DEFAULT_CHILD_IP;
     int family = port_ip_parse(ip, ret);
@@ -26,7 +27,7 @@ static int target_of(const struct port_spec *spec, struct sockaddr_storage *ret,
 static int add(struct ports *ports, uint32_t id, struct port_spec *spec, struct err *err)
 {
     struct sockaddr_storage target;
-    int r = target_of(spec, &target, err);
+    int r = port_builtin_target(spec, &target, err);
     if (r < 0)
         return r;
     cleanup_close int fd = port_bind(spec, err);
@@ -39,11 +40,13 @@ static int remove_port(struct ports *ports, uint32_t id, const struct port_spec 
                        struct err *err)
 {
     (void)spec;
+    handover_end(ports->handover, id, true);
     return dataplane_remove_port(ports->plane, id, err);
 }
 
 static int drain(struct ports *ports, uint32_t id, uint32_t seconds, struct err *err)
 {
+    handover_end(ports->handover, id, false);
     int r = dataplane_drain_port(ports->plane, id, seconds, err);
     return r == -ENOBUFS ? err_set(err, ENOBUFS, "too many ports are being drained: wait for one")
                          : r;

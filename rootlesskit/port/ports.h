@@ -11,6 +11,7 @@
 
 struct dataplane;
 struct err;
+struct handover;
 struct port_alias;
 struct ports;
 struct rk_config;
@@ -39,6 +40,9 @@ struct port_driver {
 
 /** A socket of the host's each, served by the data plane process (ports->plane). */
 extern const struct port_driver port_driver_builtin;
+/** Where the builtin driver takes a port's clients to in the child. @return 0 or -EINVAL */
+int port_builtin_target(const struct port_spec *spec, struct sockaddr_storage *ret,
+                        struct err *err);
 /** Served by slirp4netns, through its API socket. */
 extern const struct port_driver port_driver_slirp4netns;
 /** Served by pasta, through the program pesto; the second one with --ipv6. */
@@ -49,8 +53,9 @@ struct ports {
     uint32_t n, room;
     uint32_t last_id;
     const struct port_driver *driver; /**< NULL: none */
-    struct dataplane *plane;          /**< of the builtin driver */
-    const struct rk_config *config;   /**< these two for the drivers of external programs */
+    struct dataplane *plane;          /**< of the builtin driver, these two */
+    struct handover *handover;
+    const struct rk_config *config; /**< these two for the drivers of external programs */
     const struct statedir *state;
     struct port_alias *aliases; /**< of the slirp4netns driver: its ids; owned */
     uint32_t n_aliases;

@@ -21,7 +21,7 @@ static struct in6_addr address(const char *text)
 static const struct {
     const char *text, *network;
     uint8_t prefix;
-    struct egress_ports ports[4]; /* ended by 0 */
+    struct port_range ports[4]; /* ended by 0 */
 } good[] = {
     {"10.0.0.0/8", "10.0.0.0", 96 + 8, {{0}}},
     {"10.0.0.0/8:80,443,8000-8100", "10.0.0.0", 96 + 8, {{80, 80}, {443, 443}, {8000, 8100}}},
