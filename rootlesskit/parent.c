@@ -26,6 +26,7 @@
 #include "rootlesskit/child.h"
 #include "rootlesskit/endpoint.h"
 #include "rootlesskit/handover/handover.h"
+#include "rootlesskit/handover/twin.h"
 #include "rootlesskit/link.h"
 #include "rootlesskit/maps.h"
 #include "rootlesskit/options.h"
@@ -165,8 +166,20 @@ static int plan_maps(struct parent *parent, struct err *err)
     return maps_plan(&parent->maps, parent->config, &parent->state, err);
 }
 
+/* Before the child has the configuration, which then runs without a filter. */
+static void check_handover(struct parent *parent)
+{
+    if (!parent->config->port_handover || !parent->config->handover_locked || twin_can_lock())
+        return;
+    cli_warning("--port-handover has no effect: this kernel does not let you lock a socket "
+                "(SO_ATTACH_FILTER), and from an unlocked one of the host's the command could "
+                "connect to what its network keeps it from");
+    parent->config->port_handover = NULL;
+}
+
 static int start_child(struct parent *parent, struct err *err)
 {
+    check_handover(parent);
     int r = child_start(&parent->child, parent->config, &parent->state, err);
     activation_close(parent->config->n_sockets);
     return r < 0 ? r : uplink_begin(&parent->uplink, parent->config, &parent->child, err);

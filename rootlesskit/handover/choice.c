@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/str.h"
 #include "lib/net/address.h"
@@ -13,6 +14,9 @@
 #include "rootlesskit/handover/probe.h"
 #include "rootlesskit/options.h"
 #include "rootlesskit/port/ports.h"
+
+#define FAILURES_MAX 16
+#define REST_MS 10000
 
 struct candidates {
     const struct port *port[PROBES_MAX];
@@ -85,6 +89,34 @@ static void keep_those_that_lead_to(const struct handover *handover,
     candidates->n = kept;
 }
 
+static bool is_patient(const struct choice_patience *patience, const struct original *original)
+{
+    return patience->netns != original->netns || patience->failures < FAILURES_MAX ||
+           clock_ms() >= patience->until_ms;
+}
+
+static void count_failure(struct choice_patience *patience, const struct original *original)
+{
+    if (patience->netns != original->netns || patience->failures == FAILURES_MAX)
+        patience->failures = 0;
+    patience->netns = original->netns;
+    patience->failures++;
+    patience->until_ms = clock_ms() + REST_MS;
+}
+
+static void try_all(struct handover *handover, const struct original *original, int backlog,
+                    struct candidates *candidates)
+{
+    if (candidates->n == 0)
+        return;
+    if (is_patient(&handover->patience, original) && listen(original->fd, backlog) == 0)
+        keep_those_that_lead_to(handover, original, candidates);
+    else
+        candidates->n = 0;
+    if (candidates->n == 0)
+        count_failure(&handover->patience, original);
+}
+
 /* Whose clients are the most: of both families, of IPv4, of IPv6. */
 static int rank(const struct port *port)
 {
@@ -122,13 +154,13 @@ static const struct port *partner_of(const struct candidates *candidates, const 
     return NULL;
 }
 
-bool choice_make(const struct handover *handover, const struct original *original,
+bool choice_make(struct handover *handover, const struct original *original, int backlog,
                  struct choice *ret)
 {
     struct candidates candidates;
     collect(handover, original, &candidates);
-    if (original->nested && candidates.n > 0)
-        keep_those_that_lead_to(handover, original, &candidates);
+    if (original->nested)
+        try_all(handover, original, backlog, &candidates);
     if (candidates.n == 0)
         return false;
     const struct port *best = best_of(&candidates), *partner = NULL;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "rootlesskit/handover/place.h"
 
@@ -17,13 +18,20 @@ struct choice {
     struct place place;
 };
 
+/** A container that listens again and again would have the parent do nothing else. */
+struct choice_patience {
+    ino_t netns; /**< of the container to whose socket no port led last */
+    unsigned failures;
+    int64_t until_ms; /**< none is tried for it any more */
+};
+
 /** The caller listens for containers, whose ports lead elsewhere by rules or by what it copies:
  *  what it would get hold of would not come to them. */
 bool choice_is_engine(const struct notice *notice);
 /**
- * @param original  listens already when it is nested: the ports are dialled to see whether they
- *                  lead to it
+ * @param original  where it is nested and any port may lead to it, it is made to listen with
+ *                  @p backlog, and the ports are dialled to see which do
  * @return false when none does
  */
-bool choice_make(const struct handover *handover, const struct original *original,
+bool choice_make(struct handover *handover, const struct original *original, int backlog,
                  struct choice *ret);

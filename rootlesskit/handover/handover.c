@@ -9,7 +9,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/fd.h"
 #include "lib/base/str.h"
@@ -26,8 +25,6 @@
 #include "rootlesskit/port/ports.h"
 
 #define LOOK_MS 250
-#define FAILURES_MAX 16
-#define REST_MS 10000
 #define LOOKS 64 /* sockets looked at then: a netlink request each */
 
 struct handover_socket {
@@ -111,15 +108,6 @@ static void look_at_some(struct handover *handover)
         handover->next = handover->n;
 }
 
-static void tell_unlocked(struct handover *handover)
-{
-    if (!handover->told)
-        cli_warning("--port-handover: services keep their own sockets, since this kernel does not "
-                    "let an ordinary user lock one in (SO_ATTACH_FILTER), and from an unlocked one "
-                    "they could connect past the limits of their network");
-    handover->told = true;
-}
-
 static void add_stand_in(const struct handover *handover, uint32_t id,
                          const struct port_place *place)
 {
@@ -147,8 +135,6 @@ static int make_twin(struct handover *handover, const struct original *original,
     if (r < 0)
         return r;
     int fd = twin_make(original, &choice->place.twin, backlog, handover->config->handover_locked);
-    if (fd == -EPERM)
-        tell_unlocked(handover);
     if (fd >= 0 && first)
         add_stand_in(handover, choice->id[0], &choice->place.stand_in);
     return fd;
@@ -187,45 +173,15 @@ static int exchange(struct handover *handover, const struct notice *notice,
     return r;
 }
 
-/* After an exchange that came to nothing: other sockets may have the port. */
+/* After an exchange that came to nothing, the ports are taken back, at once or by a later look. */
 static void undo(struct handover *handover, const struct choice *choice)
 {
-    look(handover);
     for (size_t i = 0; i < choice->n; i++)
         if (!handover_has(handover, choice->id[i]))
-            (void)dataplane_resume_port(plane_of(handover), choice->id[i], NULL);
-}
-
-/* A container that listens again and again would have the parent do nothing else. */
-static bool is_patient(const struct handover *handover, const struct original *original)
-{
-    return handover->patience.netns != original->netns ||
-           handover->patience.failures < FAILURES_MAX || clock_ms() >= handover->patience.until_ms;
-}
-
-static void count_failure(struct handover *handover, const struct original *original)
-{
-    if (handover->patience.netns != original->netns || handover->patience.failures == FAILURES_MAX)
-        handover->patience.failures = 0;
-    handover->patience.netns = original->netns;
-    handover->patience.failures++;
-    handover->patience.until_ms = clock_ms() + REST_MS;
-}
-
-/* For a container the ports are tried, which its socket must be there for. */
-static bool choose(struct handover *handover, const struct notice *notice,
-                   const struct original *original, struct choice *ret)
-{
-    if (choice_is_engine(notice))
-        return false;
-    if (!original->nested)
-        return choice_make(handover, original, ret);
-    if (!is_patient(handover, original) || listen(original->fd, notice->backlog) < 0)
-        return false;
-    bool found = choice_make(handover, original, ret);
-    if (!found)
-        count_failure(handover, original);
-    return found;
+            handover->sockets[handover->n++] =
+                (struct handover_socket){.id = choice->id[i], .place = choice->place.twin};
+    set_clock(handover);
+    look(handover);
 }
 
 /* @return true: the call is done */
@@ -235,8 +191,8 @@ static bool hand_over(struct handover *handover, const struct notice *notice)
     struct choice choice;
     cleanup_close int fd = notice_borrow(notice);
     if (fd < 0 || handover->n + 2 > HANDOVER_MAX ||
-        original_read(fd, (ino_t)handover->netns, &original) < 0 ||
-        !choose(handover, notice, &original, &choice))
+        original_read(fd, (ino_t)handover->netns, &original) < 0 || choice_is_engine(notice) ||
+        !choice_make(handover, &original, notice->backlog, &choice))
         return false;
     int r = exchange(handover, notice, &original, &choice);
     cli_debug("port %u, task %d: %s", choice.id[0], notice->task,

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "lib/base/loop.h"
+#include "rootlesskit/handover/choice.h"
 
 struct err;
 struct handover_socket;
@@ -39,12 +40,7 @@ struct handover {
     uint64_t netns; /**< inode */
     struct handover_socket *sockets;
     size_t n, next; /**< to be looked at */
-    struct {
-        uint64_t netns; /**< of the container whose sockets no port led to last */
-        unsigned failures;
-        int64_t until_ms; /**< not asked for it any more */
-    } patience;
-    bool told; /**< that the kernel does not lock sockets in */
+    struct choice_patience patience;
 };
 
 #define HANDOVER_UNSET                                             \

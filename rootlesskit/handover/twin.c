@@ -31,6 +31,12 @@ static int lock(int fd)
                : 0;
 }
 
+bool twin_can_lock(void)
+{
+    cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && lock(fd) == 0;
+}
+
 /* Both options: the port's connections so far have the one, its own socket has the other. */
 static int bind_beside(int fd, const struct port_place *place)
 {

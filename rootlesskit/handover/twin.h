@@ -6,6 +6,8 @@
 struct original;
 struct port_place;
 
+/** Whether the kernel lets us lock a TCP socket with a filter: of late it wants CAP_NET_ADMIN. */
+bool twin_can_lock(void);
 /**
  * A listening socket in our network namespace with the options of its original, beside the port's
  * own socket, which has SO_REUSEPORT and does not listen.
@@ -14,7 +16,7 @@ struct port_place;
  * from the host, past whatever the child's network does not let through. A filter that nobody can
  * take off drops every answer to such a connection (RFC 9293, 3.5: SYN and ACK together).
  *
- * @param must_lock  where that matters. The kernel may refuse a filter to an unprivileged user
+ * @param must_lock  where that matters
  * @return an fd, the caller's; -EPERM when it cannot be locked; -errno
  */
 int twin_make(const struct original *original, const struct port_place *place, int backlog,
