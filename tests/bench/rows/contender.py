@@ -20,10 +20,12 @@ HELPERS = {
 }
 
 
-def cpu_seconds(pid):
-    """utime + stime of the process and all below it, but for the commands of the child."""
+def cpu_seconds(pid, command=None):
+    """utime + stime of the process and all below it, but for the commands of the child.
+
+    command: one that does more than sleep, and what it runs."""
     ticks = 0
-    for process in memory.family(pid):
+    for process in memory.family(pid, command):
         try:
             with open(f"/proc/{process}/stat", encoding="ascii") as f:
                 head, _, rest = f.read().rpartition(")")

@@ -49,15 +49,15 @@ class Side:
 
 
 class Instance:
-    """A running rootlesskit whose child sleeps; commands are run in it with nsenter."""
+    """A running rootlesskit whose child sleeps, unless it has another command; others are run in it with nsenter."""
 
-    def __init__(self, side, mtu, specs=(), driver="builtin"):
+    def __init__(self, side, mtu, specs=(), driver="builtin", options=(), command=("sleep", "3600")):
         self.state = tempfile.mkdtemp(prefix="rlbench-")
         self.binary = side.binary
-        words = [f"--state-dir={self.state}", f"--net={side.net}", f"--mtu={mtu}", "--copy-up=/etc"]
+        words = [f"--state-dir={self.state}", f"--net={side.net}", f"--mtu={mtu}", "--copy-up=/etc", *options]
         words += [f"--port-driver={driver}"] if specs or driver != "builtin" else []
         words += [f"--publish={spec}" for spec in specs]
-        self.process = subprocess.Popen(side.command(*words, "sleep", "3600"), env=side.env,
+        self.process = subprocess.Popen(side.command(*words, *command), env=side.env,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ready = os.path.join(self.state, "api.sock")
         for _ in range(500):

@@ -25,14 +25,16 @@ while True:
 """
 
 
-def family(pid):
-    """The process and all below it; one that ends meanwhile has nobody."""
+def family(pid, without=None):
+    """The process and all below it, but for one of them and all below that; one that ends meanwhile has nobody."""
+    if pid == without:
+        return []
     found = [pid]
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
                 for child in f.read().split():
-                    found += family(int(child))
+                    found += family(int(child), without)
     except (FileNotFoundError, ProcessLookupError):
         pass
     return found

@@ -106,18 +106,18 @@ def lossless(one, sink, segments):
     return best
 
 
-def compare(table, figure, samples, against):
+def compare(table, figure, samples, against, also=()):
     """Fills a figure and its costs with samples, and adds it; one without a cost_unit has no costs.
 
     against: names and the target that ours is held to; of several names the best counts, and who was not measured does
-    not."""
+    not. also: comparisons of others than ours, as Table.compare() has them."""
     figures, costs = split(samples)
     held = []
     for names, target in against:
         there = tuple(name for name in names if name in figures)
         if there:
             held.append(("ours", there[0] if len(there) == 1 else there, target))
-    table.compare(dataclasses.replace(figure, figures=figures, costs=costs if figure.cost_unit else {}), held)
+    table.compare(dataclasses.replace(figure, figures=figures, costs=costs if figure.cost_unit else {}), [*held, *also])
 
 
 def close(*groups):

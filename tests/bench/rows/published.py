@@ -2,14 +2,15 @@
 
 "The host" is a network namespace of the run, whose loopback is the raw path, and the other machine is one more, at
 the other end of a veth. What listens in a child listens on all addresses. RootlessKit's drivers and pasta forward each
-in an instance of its own; pasta also with its port given by pesto, where that is to be had."""
+in an instance of its own; pasta also with its port given by pesto, where that is to be had. Ours also hands sockets
+over, which only what descends from an instance's command gets: it is run by that (servant.py)."""
 import os
 import shutil
 import subprocess
 import tempfile
 
 from measure import SYSTEM_PATH, Figure, rotate
-from rows import contender, kit, load, path
+from rows import contender, kit, load, path, servant
 
 NAMES = ("published", "published-udp", "published-connrate", "published-latency", "published-http")
 MTU = 65520
@@ -18,6 +19,7 @@ ANY, HOST, OTHER, LINK = "0.0.0.0", "198.51.100.1", "198.51.100.2", "rlbench0"
 OTHER_PID = "RLBENCH_OTHER"
 ANSWER = "x" * 612  # as long as nginx's welcome page
 HTTP_SECONDS, HTTP_CONNECTIONS, PINGPONG_MS = 2, 16, 1000
+HANDED_OVER = "handed over"
 
 heading = kit.heading
 
@@ -85,19 +87,55 @@ class Raw(contender.Raw):
 class RootlessKit:
     """An instance of a rootlesskit, ours too, with one port published by a driver."""
 
-    def __init__(self, name, side, driver):
+    def __init__(self, name, side, driver, **more):
+        """more: of kit.Instance()."""
         self.name, self.port = name, kit.free_port()
         specs = [] if driver == "implicit" else [f"{ANY}:{self.port}:{self.port}/{kind}" for kind in ("tcp", "udp")]
-        self.instance = kit.Instance(side, MTU, specs, driver)
-        self.enter = self.instance.enter
-        self.how = f"{side.binary} --net={side.net} --mtu={MTU} --port-driver={driver}"
+        self.instance = kit.Instance(side, MTU, specs, driver, **more)
+        self.how = " ".join((side.binary, f"--net={side.net}", f"--mtu={MTU}", f"--port-driver={driver}",
+                             *more.get("options", ())))
+        self.prepare()
         contender.pin_congestion(self)
+
+    def prepare(self):
+        """What must be done before enter() works."""
+
+    def enter(self, *words):
+        return self.instance.enter(*words)
 
     def cpu(self):
         return contender.cpu_seconds(self.instance.process.pid)
 
     def close(self):
         self.instance.close()
+
+
+class HandedOver(RootlessKit):
+    """Ours, with services that get the host's own sockets."""
+
+    def __init__(self, side):
+        self.scratch = tempfile.mkdtemp(prefix="rlbench-")
+        self.socket, self.servant = os.path.join(self.scratch, "servant"), None
+        super().__init__(HANDED_OVER, side, "builtin", options=("--port-handover=all",),
+                         command=servant.words(self.socket))
+
+    def _is_served(self):
+        self.servant = servant.pid_of(self.socket)
+        return self.servant is not None
+
+    def prepare(self):
+        contender.until(self._is_served, "the command of rootlesskit --port-handover=all")
+
+    def enter(self, *words):
+        return servant.words(self.socket, *words)
+
+    def cpu(self):
+        """Without the services', which are below the instance here."""
+        return contender.cpu_seconds(self.instance.process.pid, self.servant)
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.scratch)
 
 
 class Pasta(contender.Helper):
@@ -123,7 +161,7 @@ class Pasta(contender.Helper):
 def makers(prefix):
     """Of each contender by name what starts it; who cannot be had is not there."""
     ours = kit.Side("ours", f"{prefix}/bin:{SYSTEM_PATH}", "gateway")
-    found = {"raw": Raw, "ours": lambda: RootlessKit("ours", ours, "builtin")}
+    found = {"raw": Raw, "ours": lambda: RootlessKit("ours", ours, "builtin"), HANDED_OVER: lambda: HandedOver(ours)}
     for suffix, search in contender.search_paths().items():
         pasta, pesto = (shutil.which(program, path=search) for program in ("pasta", "pesto"))
         if shutil.which("rootlesskit", path=search):
@@ -181,15 +219,16 @@ class Rows:
 
     def compare(self, name, unit, samples, commands, against, better="more", cost_unit="CPU ms/GB"):
         """Adds the figure of samples; against: path.compare()'s."""
-        path.compare(self.table, Figure(name, unit, {}, better, commands, {}, cost_unit), samples, against)
+        also = [(HANDED_OVER, "raw", "-")] if HANDED_OVER in samples else []
+        path.compare(self.table, Figure(name, unit, {}, better, commands, {}, cost_unit), samples, against, also)
 
     def named(self, *kinds):
         """The contenders of some kinds, old and new."""
         return tuple(name for name in self.makers if name.split()[0] in kinds)
 
-    def everybody(self, serve):
-        """All contenders by name, running, and what serve(contender) started in each."""
-        running = {name: make() for name, make in self.makers.items()}
+    def everybody(self, serve, without=()):
+        """All contenders by name, running, but for some, and what serve(contender) started in each."""
+        running = {name: make() for name, make in self.makers.items() if name not in without}
         return running, {name: serve(one) for name, one in running.items()}
 
     def published(self):
@@ -210,9 +249,9 @@ class Rows:
         path.close(running, servers)
 
     def published_udp(self):
-        """Datagrams at a loss below path.MAX_LOSS, from loopback."""
+        """Datagrams at a loss below path.MAX_LOSS, from loopback; only TCP's sockets are handed over."""
         running, sinks = self.everybody(
-            lambda one: load.Service("sink", "udp", one.enter, ANY, one.port))
+            lambda one: load.Service("sink", "udp", one.enter, ANY, one.port), (HANDED_OVER,))
         place = places()[0]
         ways = {name: Way(one, place) for name, one in running.items()}
         for (sender, segments), target in zip(path.SENDERS.items(), (">= 2.1", ">= 5")):
