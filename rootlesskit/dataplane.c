@@ -244,6 +244,13 @@ int dataplane_turn_inward(struct dataplane *plane, uint32_t id, int child_fd,
     return call(plane, &request, child_fd, err);
 }
 
+int dataplane_end_inward(struct dataplane *plane, uint32_t id, const struct sockaddr_storage *to,
+                         struct err *err)
+{
+    struct gateway_request request = {.op = GATEWAY_PORT_INWARD_END, .id = id, .target = *to};
+    return call(plane, &request, -1, err);
+}
+
 int dataplane_dial_port(struct dataplane *plane, uint32_t id, struct err *err)
 {
     struct gateway_request request = {.op = GATEWAY_PORT_DIAL, .id = id};

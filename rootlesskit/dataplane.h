@@ -41,16 +41,20 @@ int dataplane_wait(struct dataplane *plane, struct err *err);
  * are served by @p target. */
 int dataplane_add_port(struct dataplane *plane, uint32_t id, int host_fd,
                        const struct sockaddr_storage *target, struct err *err);
-/** Its socket stays bound and gives way to one of ours with SO_REUSEPORT. Until
- *  dataplane_resume_port(), which it may fail, -errno: then it is still so. */
+/** Its socket stays bound and gives way to one of ours with SO_REUSEPORT; no other one of its
+ *  stands in. */
 int dataplane_yield_port(struct dataplane *plane, uint32_t id, struct err *err);
+/** Ends that, also where it never began. @return -errno: it is still so */
 int dataplane_resume_port(struct dataplane *plane, uint32_t id, struct err *err);
-/** Meanwhile the port has the clients of @p host_fd (borrowed), a listening socket; once. */
+/** Meanwhile the port has the clients of @p host_fd (borrowed), a listening socket. */
 int dataplane_add_stand_in(struct dataplane *plane, uint32_t id, int host_fd, struct err *err);
 /** And those of @p child_fd (borrowed), which listens in the child, are taken to @p to on the host.
  */
 int dataplane_turn_inward(struct dataplane *plane, uint32_t id, int child_fd,
                           const struct sockaddr_storage *to, struct err *err);
+/** Not any more, those of @p to; their connections go on. */
+int dataplane_end_inward(struct dataplane *plane, uint32_t id, const struct sockaddr_storage *to,
+                         struct err *err);
 /** Connects to the port's target in the child, as for a client. @return a non-blocking socket, the
  *  caller's, connecting or connected; -errno */
 int dataplane_dial_port(struct dataplane *plane, uint32_t id, struct err *err);

@@ -196,7 +196,7 @@ static void ask_ports(struct gateway *gateway, const struct gateway_request *req
         inward_end(&gateway->inward, request->id);
         r = publish_remove(publish, request->id);
     } else if (request->op == GATEWAY_PORT_DRAIN) {
-        inward_close(&gateway->inward, request->id);
+        inward_close(&gateway->inward, request->id, NULL);
         r = publish_drain(publish, request->id, request->drain_s);
     } else if (request->op == GATEWAY_PORT_DRAINED) {
         r = publish_drained(publish, request->id);
@@ -227,9 +227,11 @@ static void ask_other(struct gateway *gateway, const struct gateway_request *req
         r = publish_stand_in(publish, request->id, take_fd);
     } else if (r >= 0 && request->op == GATEWAY_PORT_INWARD) {
         r = inward_add(&gateway->inward, request->id, take_fd, &request->target);
+    } else if (r >= 0 && request->op == GATEWAY_PORT_INWARD_END) {
+        inward_close(&gateway->inward, request->id, &request->target);
     } else if (r >= 0) {
         /* Who is relayed inward would be relayed back out, round and round. */
-        inward_close(&gateway->inward, request->id);
+        inward_close(&gateway->inward, request->id, NULL);
         r = publish_resume(publish, request->id);
     }
     answer_code(gateway, request, r);
@@ -303,6 +305,7 @@ static void on_request(struct loop_source *source, uint32_t events)
     case GATEWAY_PORT_YIELD:
     case GATEWAY_PORT_STAND_IN:
     case GATEWAY_PORT_INWARD:
+    case GATEWAY_PORT_INWARD_END:
     case GATEWAY_PORT_RESUME:
         ask_other(gateway, &request, first);
         return;

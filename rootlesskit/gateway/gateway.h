@@ -53,11 +53,12 @@ enum gateway_op {
     GATEWAY_PORT_DRAIN,    /**< closes the listener, replies, and the connections within drain_s */
     GATEWAY_PORT_DRAINED,  /**< replies 0 when the last of them is gone, -EINPROGRESS before */
     GATEWAY_PORT_YIELD,    /**< TCP: its socket stays bound, with SO_REUSEPORT, and listens no more;
-                              its connections go on */
+                              its connections go on. Of one that has yielded: its stand-in is closed */
     GATEWAY_PORT_STAND_IN, /**< of one that has yielded; an fd beside: a listening socket whose
-                              clients it has meanwhile */
+                              clients it has meanwhile, in the place of one before */
     GATEWAY_PORT_INWARD,   /**< of one that has yielded; an fd beside: a socket that listens in C,
                               whose clients are taken to target on the host */
+    GATEWAY_PORT_INWARD_END, /**< closes it; its connections go on */
     GATEWAY_PORT_DIAL, /**< TCP; the reply has an fd beside: a socket that connects to its target */
     GATEWAY_PORT_RESUME, /**< as before GATEWAY_PORT_YIELD: what the three have brought is closed */
     GATEWAY_SERVICES,    /**< a memory file beside: gets a struct services_record a port */

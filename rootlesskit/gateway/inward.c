@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
+#include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/relay.h"
@@ -82,12 +83,19 @@ static void close_socket(struct inward_socket *socket)
     loop_bury(&socket->worker->loop, &socket->grave);
 }
 
-void inward_close(struct inward *inward, uint32_t id)
+static bool goes_to(const struct inward_socket *socket, const struct sockaddr_storage *to)
+{
+    struct in6_addr its, wanted;
+    return !to || (address_of_socket(&socket->to, &its) == address_of_socket(to, &wanted) &&
+                   address_equal(&its, &wanted));
+}
+
+void inward_close(struct inward *inward, uint32_t id, const struct sockaddr_storage *to)
 {
     struct inward_socket **place = &inward->sockets;
     while (*place) {
         struct inward_socket *socket = *place;
-        if (socket->id != id) {
+        if (socket->id != id || !goes_to(socket, to)) {
             place = &socket->next;
             continue;
         }
@@ -98,6 +106,6 @@ void inward_close(struct inward *inward, uint32_t id)
 
 void inward_end(struct inward *inward, uint32_t id)
 {
-    inward_close(inward, id);
+    inward_close(inward, id, NULL);
     relay_end_all(inward->worker, id);
 }

@@ -21,7 +21,8 @@ struct inward {
 /** Takes the clients of @p take_listen to @p to, for port @p id. @return 0 or -errno */
 int inward_add(struct inward *inward, uint32_t id, int take_listen,
                const struct sockaddr_storage *to);
-/** Closes the sockets of port @p id; their connections go on. */
-void inward_close(struct inward *inward, uint32_t id);
+/** Closes the sockets of port @p id whose clients go to @p to, or all of them (NULL); their
+ *  connections go on. */
+void inward_close(struct inward *inward, uint32_t id, const struct sockaddr_storage *to);
 /** The same, and resets the connections. */
 void inward_end(struct inward *inward, uint32_t id);

@@ -170,8 +170,17 @@ static int share_port(const struct publish_port *port, int on)
     return setsockopt(port->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ? -errno : 0;
 }
 
+/* Who waits for it is taken before. */
+static void close_stand_in(struct publish_port *port)
+{
+    if (port->stand_in >= 0)
+        acceptors_close(&port->publish->acceptors, port->id, true);
+    port->stand_in = fd_close(port->stand_in);
+}
+
 static int yield_port(struct publish_port *port)
 {
+    close_stand_in(port);
     if (port->yielded)
         return 0;
     acceptors_close(&port->publish->acceptors, port->id, true);
@@ -185,9 +194,10 @@ static int yield_port(struct publish_port *port)
 
 static int stand_in(struct publish_port *port, int take_listen)
 {
-    int r = port->yielded && port->stand_in < 0
+    close_stand_in(port);
+    int r = port->yielded
                 ? acceptors_open(&port->publish->acceptors, port->id, take_listen, &port->target)
-                : -EBUSY;
+                : -EINVAL;
     if (r < 0)
         fd_close(take_listen);
     else
@@ -201,9 +211,7 @@ static int resume_port(struct publish_port *port)
     struct acceptors *acceptors = &port->publish->acceptors;
     if (!port->yielded)
         return 0;
-    if (port->stand_in >= 0)
-        acceptors_close(acceptors, port->id, true);
-    port->stand_in = fd_close(port->stand_in);
+    close_stand_in(port);
     int r = share_port(port, false);
     if (r >= 0 && !port->publish->when_listening)
         r = gate_open(port->fd);

@@ -70,11 +70,12 @@ int publish_add(struct publish *publish, uint32_t id, int take_listen,
                 const struct sockaddr_storage *target);
 /**
  * Takes no more TCP clients, after those that wait by now: another socket of this user, which has
- * SO_REUSEPORT too, may have the port's address. @return 0, also when it has done so before;
- * -ENOENT when there is no TCP port of that id
+ * SO_REUSEPORT too, may have the port's address. A stand-in is closed. @return 0; -ENOENT when
+ * there is no TCP port of that id
  */
 int publish_yield(struct publish *publish, uint32_t id);
-/** Has a port that has yielded take clients of @p take_listen meanwhile. @return 0 or -errno */
+/** Has a port that has yielded take clients of @p take_listen meanwhile, and of no other one any
+ *  more. @return 0 or -errno */
 int publish_stand_in(struct publish *publish, uint32_t id, int take_listen);
 /** Connects to the target of a TCP port, as for a client without an address to keep.
  *  @return a non-blocking socket, the caller's, connecting or connected; -errno */

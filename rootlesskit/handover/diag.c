@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/base/str.h"
+#include "lib/net/address.h"
+#include "rootlesskit/port/bind.h"
 
 #define READ_SIZE 32768 /* netlink's largest part of a dump */
 #define INODES_MAX 65536
@@ -66,33 +67,57 @@ int diag_listener(int fd, const struct sockaddr_storage *at, uint32_t *ret)
         return -EPROTO;
     if (message->nlmsg_type == NLMSG_ERROR)
         return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(message))->error;
-    *ret = ((const struct inet_diag_msg *)mnl_nlmsg_get_payload(message))->idiag_inode;
+    if (ret)
+        *ret = ((const struct inet_diag_msg *)mnl_nlmsg_get_payload(message))->idiag_inode;
     return 0;
 }
 
 struct found {
-    uint16_t port; /* network byte order */
+    const struct port_place *place;
+    struct in6_addr ip; /* its, and its port */
+    uint16_t port;
     uint32_t *inodes;
     size_t n;
 };
+
+static struct in6_addr address_of(const struct inet_diag_msg *body)
+{
+    const struct in_addr v4 = {.s_addr = body->id.idiag_src[0]};
+    struct in6_addr ip;
+    memcpy(&ip, body->id.idiag_src, sizeof ip);
+    return body->idiag_family == AF_INET ? address_map(v4) : ip;
+}
+
+/* What is bound to every address has connections at each. */
+static bool is_there(const struct found *found, const struct in6_addr *ip)
+{
+    bool v4 = address_is_v4(&found->ip);
+    if (IN6_IS_ADDR_UNSPECIFIED(&found->ip))
+        return found->place->dual || !address_is_v4(ip);
+    if (v4 && address_v4(&found->ip).s_addr == htonl(INADDR_ANY))
+        return address_is_v4(ip);
+    return address_equal(ip, &found->ip);
+}
 
 static int keep(const struct nlmsghdr *message, void *arg)
 {
     struct found *found = arg;
     const struct inet_diag_msg *body = mnl_nlmsg_get_payload(message);
-    if (body->id.idiag_sport == found->port && body->idiag_inode != 0 && found->n < INODES_MAX)
+    const struct in6_addr ip = address_of(body);
+    if (ntohs(body->id.idiag_sport) == found->port && is_there(found, &ip) &&
+        body->idiag_inode != 0 && found->n < INODES_MAX)
         found->inodes[found->n++] = body->idiag_inode;
     return MNL_CB_OK;
 }
 
-static int dump(int fd, uint8_t family, struct found *found)
+static int dump(int fd, uint8_t family, uint32_t states, struct found *found)
 {
     char part[READ_SIZE];
     const struct request request = {
         .header = {.nlmsg_len = sizeof request,
                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .body = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = UINT32_MAX},
+        .body = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = states},
     };
     int r = ask(fd, &request);
     while (r >= 0) {
@@ -104,14 +129,16 @@ static int dump(int fd, uint8_t family, struct found *found)
     return r;
 }
 
-ssize_t diag_sockets(int fd, uint16_t port, uint32_t **ret)
+ssize_t diag_sockets(int fd, const struct port_place *place, bool connected, uint32_t **ret)
 {
-    struct found found = {.port = htons(port), .inodes = calloc(INODES_MAX, sizeof(uint32_t))};
+    const uint32_t states = connected ? UINT32_MAX : 1U << TCP_LISTEN;
+    struct found found = {.place = place, .inodes = calloc(INODES_MAX, sizeof(uint32_t))};
     if (!found.inodes)
         return -ENOMEM;
-    int r = dump(fd, AF_INET, &found);
+    found.port = address_of_socket(&place->address, &found.ip);
+    int r = dump(fd, AF_INET, states, &found);
     if (r >= 0)
-        r = dump(fd, AF_INET6, &found);
+        r = dump(fd, AF_INET6, states, &found);
     if (r < 0) {
         free(found.inodes);
         return -EIO;

@@ -2,15 +2,19 @@
  * by their inodes, which an fd's stat(2) has too. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
+
+struct port_place;
 
 /** @return an fd, the caller's, or -errno */
 int diag_open(void);
-/** Which socket gets who connects to @p at, an address that was bound to. @return 0; -ENOENT: none
- *  listens; -errno */
+/** Which socket gets who connects to @p at, an address that was bound to. @param ret  may be NULL
+ *  @return 0; -ENOENT: none listens; -errno */
 int diag_listener(int fd, const struct sockaddr_storage *at, uint32_t *ret);
-/** The sockets whose own port is @p port, listening or connected, in new memory.
+/** The sockets that are bound to @p place, those that listen, and the @p connected, in new memory.
  *  @return how many (the caller frees @p ret), or -errno */
-ssize_t diag_sockets(int fd, uint16_t port, uint32_t **ret);
+ssize_t diag_sockets(int fd, const struct port_place *place, bool connected, uint32_t **ret);

@@ -25,11 +25,12 @@
 #include "rootlesskit/port/ports.h"
 
 #define LOOK_MS 250
-#define LOOKS 64 /* sockets looked at then: a netlink request each */
+#define LOOKS 64 /* seats looked at then: a netlink request each */
 
-struct handover_socket {
-    uint32_t id;    /* the port's */
-    uint32_t inode; /* the host's socket, of which no fd stays here: it ends with the service */
+/* Where services have sockets of the host's for a port: one or several, of which no fd stays here,
+ * since they are to end with the services. One original answers for all. */
+struct handover_seat {
+    uint32_t id; /* the port's */
     struct port_place place;
 };
 
@@ -48,49 +49,73 @@ static void set_clock(const struct handover *handover)
 bool handover_has(const struct handover *handover, uint32_t id)
 {
     for (size_t i = 0; i < handover->n; i++)
-        if (handover->sockets[i].id == id)
+        if (handover->seats[i].id == id)
             return true;
     return false;
 }
 
-static void forget(struct handover *handover, uint32_t id)
+static bool is_taken(const struct handover *handover, uint32_t id, const struct port_place *place)
 {
-    size_t kept = 0;
     for (size_t i = 0; i < handover->n; i++)
-        if (handover->sockets[i].id != id)
-            handover->sockets[kept++] = handover->sockets[i];
-    handover->n = kept;
+        if (handover->seats[i].id == id &&
+            memcmp(&handover->seats[i].place.address, &place->address, place->len) == 0)
+            return true;
+    return false;
+}
+
+/* Its ports' seats that are not there yet. */
+static void sit_down(struct handover *handover, const struct choice *choice)
+{
+    for (size_t i = 0; i < choice->n; i++)
+        if (!is_taken(handover, choice->id[i], &choice->place.twin))
+            handover->seats[handover->n++] =
+                (struct handover_seat){.id = choice->id[i], .place = choice->place.twin};
     set_clock(handover);
 }
 
-/* One of the port's sockets listens: of several, which share their clients, any. */
-static bool is_served(const struct handover *handover, const struct handover_socket *socket)
+static void get_up(struct handover *handover, size_t i)
 {
-    uint32_t inode;
-    int r = diag_listener(handover->diag_fd, &socket->place.address, &inode);
-    if (r < 0)
-        return r != -ENOENT; /* not known */
-    for (size_t i = 0; i < handover->n; i++)
-        if (handover->sockets[i].id == socket->id && handover->sockets[i].inode == inode)
-            return true;
-    return false;
+    handover->seats[i] = handover->seats[--handover->n];
+    set_clock(handover);
 }
 
-/* What the data plane cannot do now is tried again at the next look. */
-static void take_back(struct handover *handover, uint32_t id)
+/* Of the port's own sockets none listens there meanwhile. */
+static bool is_served(const struct handover *handover, const struct handover_seat *seat)
+{
+    return diag_listener(handover->diag_fd, &seat->place.address, NULL) != -ENOENT;
+}
+
+static void add_stand_in(const struct handover *handover, uint32_t id,
+                         const struct port_place *place)
 {
     struct err err = {0};
-    int r = dataplane_resume_port(plane_of(handover), id, &err);
-    if (r >= 0)
-        forget(handover, id);
-    else
-        cli_debug("port %u cannot be relayed again yet: %s", id, err.msg);
+    cleanup_close int fd = place->len > 0 ? twin_stand_in(place) : -EBADF;
+    if (fd >= 0 && dataplane_add_stand_in(plane_of(handover), id, fd, &err) < 0)
+        cli_debug("port %u has no second socket: %s", id, err.msg);
+}
+
+/* Nobody sits there any more. With the port's last seat all of it is relayed again; of one that has
+ * another, for the other family's clients, this family's are. */
+static void vacate(struct handover *handover, size_t i)
+{
+    const struct handover_seat seat = handover->seats[i];
+    const struct sockaddr_storage own = place_own_address(&seat.place);
+    struct err err = {0};
+    get_up(handover, i);
+    if (handover_has(handover, seat.id)) {
+        (void)dataplane_end_inward(plane_of(handover), seat.id, &own, NULL);
+        add_stand_in(handover, seat.id, &seat.place);
+    } else if (dataplane_resume_port(plane_of(handover), seat.id, &err) < 0) {
+        cli_debug("port %u cannot be relayed again yet: %s", seat.id, err.msg);
+        handover->seats[handover->n++] = seat; /* for the next look */
+        set_clock(handover);
+    }
 }
 
 static void look_at(struct handover *handover, size_t i)
 {
-    if (i < handover->n && !is_served(handover, &handover->sockets[i]))
-        take_back(handover, handover->sockets[i].id);
+    if (i < handover->n && !is_served(handover, &handover->seats[i]))
+        vacate(handover, i);
 }
 
 static void look(struct handover *handover)
@@ -108,80 +133,50 @@ static void look_at_some(struct handover *handover)
         handover->next = handover->n;
 }
 
-static void add_stand_in(const struct handover *handover, uint32_t id,
-                         const struct port_place *place)
-{
-    struct err err = {0};
-    cleanup_close int fd = place->len > 0 ? twin_stand_in(place) : -EBADF;
-    if (fd >= 0 && dataplane_add_stand_in(plane_of(handover), id, fd, &err) < 0)
-        cli_debug("port %u has no second socket: %s", id, err.msg);
-}
-
 static int yield(const struct handover *handover, const struct choice *choice)
 {
     int r = 0;
     for (size_t i = 0; i < choice->n && r >= 0; i++)
-        if (!handover_has(handover, choice->id[i]))
+        if (!is_taken(handover, choice->id[i], &choice->place.twin))
             r = dataplane_yield_port(plane_of(handover), choice->id[i], NULL);
     return r;
 }
 
-/* The host's socket, bound where those of the ports stand. @return an fd or -errno */
+/* The ports make room, and the original's clients are led to where the twin will be.
+ * @return the twin, an fd, or -errno */
 static int make_twin(struct handover *handover, const struct original *original,
                      const struct choice *choice, int backlog)
 {
-    bool first = !handover_has(handover, choice->id[0]);
+    const struct sockaddr_storage own = place_own_address(&choice->place.twin);
+    const uint32_t id = choice->id[0];
+    bool new = !is_taken(handover, id, &choice->place.twin), alone = !handover_has(handover, id);
     int r = yield(handover, choice);
-    if (r < 0)
-        return r;
-    int fd = twin_make(original, &choice->place.twin, backlog, handover->config->handover_locked);
-    if (fd >= 0 && first)
-        add_stand_in(handover, choice->id[0], &choice->place.stand_in);
-    return fd;
-}
-
-static int remember(struct handover *handover, const struct choice *choice, int twin)
-{
-    struct stat st;
-    if (fstat(twin, &st) < 0)
-        return -errno;
-    for (size_t i = 0; i < choice->n; i++)
-        handover->sockets[handover->n++] = (struct handover_socket){
-            .id = choice->id[i], .inode = (uint32_t)st.st_ino, .place = choice->place.twin};
-    set_clock(handover);
-    return 0;
+    cleanup_close int fd = r < 0 ? r
+                                 : twin_make(original, &choice->place.twin, backlog,
+                                             handover->config->handover_locked);
+    if (fd >= 0 && alone)
+        add_stand_in(handover, id, &choice->place.stand_in);
+    r = fd;
+    if (fd >= 0 && new)
+        r = dataplane_turn_inward(plane_of(handover), id, original->fd, &own, NULL);
+    return r < 0 ? r : take_fd(&fd);
 }
 
 /* The original listens first: whether it can is the kernel's to say, and it has the answer for the
- * call if it is let pass. */
+ * call if it is let pass. What came to nothing leaves seats that nobody has: the next look takes
+ * them back. */
 static int exchange(struct handover *handover, const struct notice *notice,
                     const struct original *original, const struct choice *choice)
 {
-    const struct sockaddr_storage own = place_own_address(&choice->place.twin);
     bool cloexec;
     int r = notice_cloexec(notice, &cloexec);
-    if (r >= 0 && listen(original->fd, notice->backlog) < 0)
-        r = -errno;
-    cleanup_close int twin = r < 0 ? r : make_twin(handover, original, choice, notice->backlog);
-    r = twin < 0
-            ? twin
-            : dataplane_turn_inward(plane_of(handover), choice->id[0], original->fd, &own, NULL);
-    if (r >= 0)
-        r = remember(handover, choice, twin);
-    if (r >= 0)
-        r = notice_replace(notice, twin, cloexec);
-    return r;
-}
-
-/* After an exchange that came to nothing, the ports are taken back, at once or by a later look. */
-static void undo(struct handover *handover, const struct choice *choice)
-{
-    for (size_t i = 0; i < choice->n; i++)
-        if (!handover_has(handover, choice->id[i]))
-            handover->sockets[handover->n++] =
-                (struct handover_socket){.id = choice->id[i], .place = choice->place.twin};
-    set_clock(handover);
-    look(handover);
+    if (r < 0)
+        return r;
+    if (listen(original->fd, notice->backlog) < 0)
+        return -errno;
+    cleanup_close int twin = make_twin(handover, original, choice, notice->backlog);
+    sit_down(handover, choice);
+    return twin < 0 ? twin : notice_replace(notice, twin, cloexec);
 }
 
 /* @return true: the call is done */
@@ -200,17 +195,18 @@ static bool hand_over(struct handover *handover, const struct notice *notice)
     if (r >= 0)
         notice_succeed(notice);
     else
-        undo(handover, &choice);
+        look(handover);
     return r >= 0;
 }
 
 /* Not every query of a resolver, which binds too, is a reason to look. */
-static bool is_stream(const struct notice *notice)
+static bool is_tcp(const struct notice *notice)
 {
     cleanup_close int fd = notice_borrow(notice);
-    int type = 0;
-    socklen_t len = sizeof type;
-    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+    int proto = 0;
+    socklen_t len = sizeof proto;
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &proto, &len) == 0 &&
+           (proto == IPPROTO_TCP || proto == IPPROTO_MPTCP);
 }
 
 /* A service that starts anew binds before it listens: its first socket's place must be free. */
@@ -224,7 +220,7 @@ static void on_notice(struct loop_source *source, uint32_t events)
     }
     if (notice_receive(source->fd, &notice) < 0)
         return;
-    if (handover->n > 0 && is_stream(&notice))
+    if (handover->n > 0 && is_tcp(&notice))
         look(handover);
     if (notice.call != SYS_listen || !hand_over(handover, &notice))
         notice_let_pass(&notice);
@@ -241,9 +237,9 @@ static void on_clock(struct loop_source *source, uint32_t events)
 static int open_all(struct handover *handover, struct err *err)
 {
     struct stat st;
-    handover->sockets = calloc(HANDOVER_MAX, sizeof *handover->sockets);
-    if (!handover->sockets)
-        return err_set(err, ENOMEM, "no memory for the sockets of --port-handover");
+    handover->seats = calloc(HANDOVER_MAX, sizeof *handover->seats);
+    if (!handover->seats)
+        return err_set(err, ENOMEM, "no memory for the ports of --port-handover");
     if (fstat(handover->netns_fd, &st) < 0)
         return err_sys(err, errno, "cannot look at the child's network namespace");
     handover->netns = st.st_ino;
@@ -269,30 +265,23 @@ int handover_start(struct handover *handover, int take_fd, struct err *err)
     return r < 0 ? err_sys(err, -r, "cannot watch the command's calls") : 0;
 }
 
-/* Those that listen alone, or all of the port. */
-static void end_sockets(const struct handover *handover, const struct handover_socket *socket,
+static void end_sockets(const struct handover *handover, const struct port_place *place,
                         bool connections)
 {
     cleanup_free uint32_t *inodes = NULL;
-    uint32_t listening = socket->inode;
-    const struct sockaddr_in *address =
-        (const struct sockaddr_in *)(const void *)&socket->place.address;
-    ssize_t n =
-        connections ? diag_sockets(handover->diag_fd, ntohs(address->sin_port), &inodes) : -ENOTSUP;
+    ssize_t n = diag_sockets(handover->diag_fd, place, connections, &inodes);
     if (n > 0)
         holders_end(inodes, (size_t)n);
-    else
-        holders_end(&listening, 1);
 }
 
 void handover_end(struct handover *handover, uint32_t id, bool connections)
 {
-    if (!handover_has(handover, id))
-        return;
-    for (size_t i = 0; i < handover->n; i++)
-        if (handover->sockets[i].id == id)
-            end_sockets(handover, &handover->sockets[i], connections);
-    forget(handover, id);
+    for (size_t i = handover->n; i-- > 0;) {
+        if (handover->seats[i].id != id)
+            continue;
+        end_sockets(handover, &handover->seats[i].place, connections);
+        get_up(handover, i);
+    }
 }
 
 void handover_stop(struct handover *handover)
@@ -300,7 +289,7 @@ void handover_stop(struct handover *handover)
     handover->notice_fd = fd_close(handover->notice_fd);
     handover->clock_fd = fd_close(handover->clock_fd);
     handover->diag_fd = fd_close(handover->diag_fd);
-    free(handover->sockets);
-    handover->sockets = NULL;
+    free(handover->seats);
+    handover->seats = NULL;
     handover->n = 0;
 }

@@ -21,11 +21,11 @@
 #include "rootlesskit/handover/choice.h"
 
 struct err;
-struct handover_socket;
+struct handover_seat;
 struct ports;
 struct rk_config;
 
-/** Sockets given away at a time. */
+/** Places that services may have at a time: one a port, or two. */
 #define HANDOVER_MAX 1024
 
 struct handover {
@@ -38,7 +38,7 @@ struct handover {
     struct loop_source notices, clock;
     int notice_fd, clock_fd, diag_fd;
     uint64_t netns; /**< inode */
-    struct handover_socket *sockets;
+    struct handover_seat *seats;
     size_t n, next; /**< to be looked at */
     struct choice_patience patience;
 };

@@ -13,9 +13,6 @@
 #include "lib/base/fd.h"
 #include "lib/net/address.h"
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262 /* what Go's net.Listen makes */
-#endif
 #ifndef SO_BUF_LOCK
 #define SO_BUF_LOCK 72 /* Linux 5.14; both buffers' sizes below */
 #endif
@@ -34,7 +31,7 @@ static bool is_stream(const struct original *original)
     int proto = option(original->fd, SOL_SOCKET, SO_PROTOCOL);
     return (original->family == AF_INET || original->family == AF_INET6) &&
            option(original->fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
-           (proto == IPPROTO_TCP || proto == IPPROTO_MPTCP);
+           (proto == IPPROTO_TCP || proto == IPPROTO_MPTCP /* Go's net.Listen */);
 }
 
 static bool is_idle(int fd)

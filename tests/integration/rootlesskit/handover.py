@@ -5,6 +5,9 @@
   handover.py options PORT           listens with options of its own; prints those that are left then
   handover.py fork PORT N            listens, then N processes tell their number to a client each, for ever
   handover.py share PORT N           the same by N sockets with SO_REUSEPORT
+  handover.py two PORT               an IPv4 socket and one of IPv6 alone; each time that stdin has a line the last of them
+                                     that is left is closed
+  handover.py respawn PORT N         the first of N sockets with SO_REUSEPORT stays, the others come and go one by one
   handover.py again PORT N           listens and closes N times; prints how often a client got through
   handover.py escape PORT TO         listens; its socket and one that it accepted try to connect to TO (IP:PORT);
                                      prints what came of both
@@ -12,6 +15,7 @@
 import ctypes
 import fcntl
 import os
+import signal
 import socket
 import struct
 import sys
@@ -103,6 +107,32 @@ def share(port, n):
             s.listen()
             answer(s, i)
     signal_wait()
+
+
+def two(port):
+    left = [bound("v4", port), bound("v6only", port)]
+    for s in left:
+        s.listen()
+        threading.Thread(target=answer, args=(s, s.family.name), daemon=True).start()
+    for _ in sys.stdin:
+        left.pop().shutdown(socket.SHUT_RDWR)
+        if not left:
+            return
+
+
+def respawn(port, n):
+    for i in range(int(n)):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        s.bind(("0.0.0.0", int(port)))
+        s.listen()
+        if i == 0:
+            threading.Thread(target=answer, args=(s, "hello"), daemon=True).start()
+        else:
+            s.close()
+    print("listens", flush=True)
+    signal.pause()
 
 
 def again(port, n):

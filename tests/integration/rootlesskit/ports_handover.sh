@@ -93,12 +93,39 @@ ok "sockets that share a port: all are the host's" wait_for 10 owned_by 8083 "py
 is "each has clients" "$(numbers 8083)" "0 1 2"
 first=$(pgrep -P "$service" | head -n 1)
 end "$first"
-is "one of them ends: the others have all" "$(numbers 8083 | wc -w)" 2
+is "one of them ends, the first of all perhaps: the others have all" "$(numbers 8083 | wc -w)" 2
+like "and clients in the child" "$(inside timeout 15 python3 "$work/tcp.py" first 127.0.0.1 83)" "^[012]\$"
 pkill -KILL -P "$service"
 end "$service"
 ok "the last is gone: relayed" wait_for 50 relayed 8083
 
+# One of each family, as nginx has them.
+mkfifo -m 666 "$work/close"
+exec 4<>"$work/close"
+order "exec python3 $work/handover.py two 81 <$work/close"
+service=$pid
+both() { [ "$(says 127.0.0.1 8081) $(says ::1 8081)" = "$1" ]; }
+sockets() { ss -ltnpH "sport = :$1" | grep -c python3; }
+ok "a socket a family" wait_for 20 both "AF_INET AF_INET6"
+is "both are the host's" "$(sockets 8081)" 2
+is "and clients in the child have both" \
+    "$(for ip in 127.0.0.1 ::1; do inside timeout 15 python3 "$work/tcp.py" first $ip 81; echo; done | xargs)" "AF_INET AF_INET6"
+echo >&4
+ok "that of IPv6 ends: its clients are relayed to the other one" wait_for 20 both "AF_INET AF_INET"
+is "which is the host's still" "$(owner 8081)" "python3 rootlesskit"
+echo >&4
+ok "that one, too" wait_for 20 relayed 8081
+exec 4>&-
+wait_for 10 gone "$service" || true
+
 before=$(fds "$(plane)") before_parent=$(fds "$kit")
+order "exec python3 $work/handover.py respawn 81 1100 >$home/tmp/respawn"
+service=$pid
+ok "sockets that come and go beside one that stays" wait_for 30 grep -q listens "$home/tmp/respawn"
+is "have its clients" "$(timeout 60 python3 "$work/tcp.py" short 127.0.0.1 8081 20)" 20
+is "and leave nothing but the first one's original" "$(fds "$(plane)") $(fds "$kit")" "$((before + 2)) $before_parent"
+end "$service"
+ok "relayed again" wait_for 50 relayed 8081
 order "exec python3 $work/handover.py again 81 300 >$home/tmp/again"
 service=$pid
 ok "300 starts in a row find their place free" wait_for 20 says_so 127.0.0.1 8081 hello
