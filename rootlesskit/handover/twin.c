@@ -2,30 +2,85 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "lib/base/fd.h"
+#include "lib/net/address.h"
 #include "rootlesskit/handover/original.h"
 #include "rootlesskit/port/bind.h"
 
-#define TCP_FLAGS 13 /* offset in the header, where a TCP socket's filter begins */
+#define TCP_DESTINATION 2 /* offsets in the header, where a TCP socket's filter begins */
+#define TCP_FLAGS 13
 #define SYN_ACK 0x12
+#define IPV4_DESTINATION (SKF_NET_OFF + 16)
+#define IPV6_DESTINATION (SKF_NET_OFF + 24)
 
-static int lock(int fd)
+struct program {
+    struct sock_filter code[24]; /* six demands of three, and what refuse_answers() appends */
+    unsigned short n;
+};
+
+static void append(struct program *program, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
 {
-    static struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS),
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN_ACK),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN_ACK, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-    };
-    const struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+    program->code[program->n++] = (struct sock_filter){code, jt, jf, k};
+}
+
+/* What has not @p value there is dropped. @param size  BPF_H, BPF_W */
+static void demand(struct program *program, uint16_t size, int32_t offset, uint32_t value)
+{
+    append(program, BPF_LD | BPF_ABS | size, 0, 0, (uint32_t)offset);
+    append(program, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value);
+    append(program, BPF_RET | BPF_K, 0, 0, 0);
+}
+
+static void refuse_answers(struct program *program)
+{
+    append(program, BPF_LD | BPF_B | BPF_ABS, 0, 0, TCP_FLAGS);
+    append(program, BPF_ALU | BPF_AND | BPF_K, 0, 0, SYN_ACK);
+    append(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYN_ACK);
+    append(program, BPF_RET | BPF_K, 0, 0, 0);
+    append(program, BPF_RET | BPF_K, 0, 0, UINT32_MAX);
+}
+
+static void demand_v4(struct program *program, const struct in6_addr *ip)
+{
+    demand(program, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL, ETH_P_IP);
+    if (address_v4(ip).s_addr != htonl(INADDR_ANY))
+        demand(program, BPF_W, IPV4_DESTINATION, ntohl(address_v4(ip).s_addr));
+}
+
+static void demand_v6(struct program *program, const struct in6_addr *ip)
+{
+    demand(program, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL, ETH_P_IPV6);
+    for (int i = 0; i < 4 && !IN6_IS_ADDR_UNSPECIFIED(ip); i++)
+        demand(program, BPF_W, IPV6_DESTINATION + i * (int)sizeof ip->s6_addr32[i],
+               ntohl(ip->s6_addr32[i]));
+}
+
+/* What goes to the place, and is no answer to a connection from there. */
+static struct program program_of(const struct port_place *place)
+{
+    struct program program = {.n = 0};
+    struct in6_addr ip;
+    demand(&program, BPF_H, TCP_DESTINATION, address_of_socket(&place->address, &ip));
+    if (address_is_v4(&ip))
+        demand_v4(&program, &ip);
+    else if (!place->dual)
+        demand_v6(&program, &ip);
+    refuse_answers(&program);
+    return program;
+}
+
+static int lock(int fd, const struct port_place *place)
+{
+    struct program program = program_of(place);
+    const struct sock_fprog filter = {.len = program.n, .filter = program.code};
     const int on = 1;
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ||
                    setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof on) < 0
                ? -errno
                : 0;
@@ -33,8 +88,9 @@ static int lock(int fd)
 
 bool twin_can_lock(void)
 {
+    const struct port_place any = {.address.ss_family = AF_INET};
     cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return fd >= 0 && lock(fd) == 0;
+    return fd >= 0 && lock(fd, &any) == 0;
 }
 
 /* Both options: the port's connections so far have the one, its own socket has the other. */
@@ -56,7 +112,7 @@ int twin_make(const struct original *original, const struct port_place *place, i
     cleanup_close int fd = socket(place->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int r = lock(fd);
+    int r = lock(fd, place);
     if (r < 0 && must_lock)
         return -EPERM;
     original_copy_options(original, fd);

@@ -13,8 +13,10 @@ bool twin_can_lock(void);
  * own socket, which has SO_REUSEPORT and does not listen.
  *
  * Who gets it can make a connection of its own with it (connect(2) to AF_UNSPEC, then anywhere):
- * from the host, past whatever the child's network does not let through. A filter that nobody can
- * take off drops every answer to such a connection (RFC 9293, 3.5: SYN and ACK together).
+ * from the host, past whatever the child's network does not let through. And one that it accepted
+ * can be bound anew after that, at any address of the host's, and listen there. A filter that
+ * nobody can take off, which accepted sockets inherit, drops every answer to such a connection (RFC
+ * 9293, 3.5: SYN and ACK together), and all that did not go to the port's own address.
  *
  * @param must_lock  where that matters
  * @return an fd, the caller's; -EPERM when it cannot be locked; -errno

@@ -16,16 +16,20 @@ static int read_port(struct cursor *c, uint16_t *ret, struct err *err)
 
 int port_range_read(struct cursor *c, struct port_range *ret, struct err *err)
 {
-    int r = read_port(c, &ret->first, err);
-    ret->last = ret->first;
-    if (r >= 0 && cursor_char(c, '-'))
-        r = read_port(c, &ret->last, err);
+    struct cursor ahead = *c;
+    struct port_range range = {0};
+    int r = read_port(&ahead, &range.first, err);
+    range.last = range.first;
+    if (r >= 0 && cursor_char(&ahead, '-'))
+        r = read_port(&ahead, &range.last, err);
     if (r < 0)
         return r;
-    return ret->last < ret->first
-               ? err_set(err, EINVAL, "the range of ports %u-%u ends before it begins", ret->first,
-                         ret->last)
-               : 0;
+    if (range.last < range.first)
+        return err_set(err, EINVAL, "the range of ports %u-%u ends before it begins", range.first,
+                       range.last);
+    *c = ahead;
+    *ret = range;
+    return 0;
 }
 
 bool port_range_has(const struct port_range *ranges, size_t n, uint16_t port)
