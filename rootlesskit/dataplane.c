@@ -237,17 +237,17 @@ int dataplane_add_stand_in(struct dataplane *plane, uint32_t id, int host_fd, st
     return call(plane, &request, host_fd, err);
 }
 
-int dataplane_turn_inward(struct dataplane *plane, uint32_t id, int child_fd,
+int dataplane_turn_inward(struct dataplane *plane, uint32_t id, uint32_t seat, int child_fd,
                           const struct sockaddr_storage *to, struct err *err)
 {
-    struct gateway_request request = {.op = GATEWAY_PORT_INWARD, .id = id, .target = *to};
+    struct gateway_request request = {
+        .op = GATEWAY_PORT_INWARD, .id = id, .seat = seat, .target = *to};
     return call(plane, &request, child_fd, err);
 }
 
-int dataplane_end_inward(struct dataplane *plane, uint32_t id, const struct sockaddr_storage *to,
-                         struct err *err)
+int dataplane_end_inward(struct dataplane *plane, uint32_t id, uint32_t seat, struct err *err)
 {
-    struct gateway_request request = {.op = GATEWAY_PORT_INWARD_END, .id = id, .target = *to};
+    struct gateway_request request = {.op = GATEWAY_PORT_INWARD_END, .id = id, .seat = seat};
     return call(plane, &request, -1, err);
 }
 

@@ -49,12 +49,11 @@ int dataplane_resume_port(struct dataplane *plane, uint32_t id, struct err *err)
 /** Meanwhile the port has the clients of @p host_fd (borrowed), a listening socket. */
 int dataplane_add_stand_in(struct dataplane *plane, uint32_t id, int host_fd, struct err *err);
 /** And those of @p child_fd (borrowed), which listens in the child, are taken to @p to on the host.
- */
-int dataplane_turn_inward(struct dataplane *plane, uint32_t id, int child_fd,
+ *  @param seat  names it, among the port's; not 0 */
+int dataplane_turn_inward(struct dataplane *plane, uint32_t id, uint32_t seat, int child_fd,
                           const struct sockaddr_storage *to, struct err *err);
-/** Not any more, those of @p to; their connections go on. */
-int dataplane_end_inward(struct dataplane *plane, uint32_t id, const struct sockaddr_storage *to,
-                         struct err *err);
+/** Not any more; their connections go on. */
+int dataplane_end_inward(struct dataplane *plane, uint32_t id, uint32_t seat, struct err *err);
 /** Connects to the port's target in the child, as for a client. @return a non-blocking socket, the
  *  caller's, connecting or connected; -errno */
 int dataplane_dial_port(struct dataplane *plane, uint32_t id, struct err *err);

@@ -196,7 +196,7 @@ static void ask_ports(struct gateway *gateway, const struct gateway_request *req
         inward_end(&gateway->inward, request->id);
         r = publish_remove(publish, request->id);
     } else if (request->op == GATEWAY_PORT_DRAIN) {
-        inward_close(&gateway->inward, request->id, NULL);
+        inward_close(&gateway->inward, request->id, 0);
         r = publish_drain(publish, request->id, request->drain_s);
     } else if (request->op == GATEWAY_PORT_DRAINED) {
         r = publish_drained(publish, request->id);
@@ -226,12 +226,12 @@ static void ask_other(struct gateway *gateway, const struct gateway_request *req
     } else if (r >= 0 && request->op == GATEWAY_PORT_STAND_IN) {
         r = publish_stand_in(publish, request->id, take_fd);
     } else if (r >= 0 && request->op == GATEWAY_PORT_INWARD) {
-        r = inward_add(&gateway->inward, request->id, take_fd, &request->target);
+        r = inward_add(&gateway->inward, request->id, request->seat, take_fd, &request->target);
     } else if (r >= 0 && request->op == GATEWAY_PORT_INWARD_END) {
-        inward_close(&gateway->inward, request->id, &request->target);
+        inward_close(&gateway->inward, request->id, request->seat);
     } else if (r >= 0) {
         /* Who is relayed inward would be relayed back out, round and round. */
-        inward_close(&gateway->inward, request->id, NULL);
+        inward_close(&gateway->inward, request->id, 0);
         r = publish_resume(publish, request->id);
     }
     answer_code(gateway, request, r);

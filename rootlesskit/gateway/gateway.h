@@ -58,7 +58,7 @@ enum gateway_op {
                               clients it has meanwhile, in the place of one before */
     GATEWAY_PORT_INWARD,   /**< of one that has yielded; an fd beside: a socket that listens in C,
                               whose clients are taken to target on the host */
-    GATEWAY_PORT_INWARD_END, /**< closes it; its connections go on */
+    GATEWAY_PORT_INWARD_END, /**< closes the one of that seat; its connections go on */
     GATEWAY_PORT_DIAL, /**< TCP; the reply has an fd beside: a socket that connects to its target */
     GATEWAY_PORT_RESUME, /**< as before GATEWAY_PORT_YIELD: what the three have brought is closed */
     GATEWAY_SERVICES,    /**< a memory file beside: gets a struct services_record a port */
@@ -85,6 +85,7 @@ struct gateway_request {
     uint32_t serial;                /**< tells its reply from that of one given up before; not 0 */
     uint32_t id;                    /**< PORT_*: the port's id */
     struct sockaddr_storage target; /**< PORT_ADD, PORT_INWARD: IPv4 or IPv6 address and port */
+    uint32_t seat;                  /**< PORT_INWARD: names it, a number of the parent's */
     uint32_t drain_s;  /**< PORT_DRAIN: how long its connections have to end by themselves */
     uint32_t fd_bound; /**< TOTALS: no fd of ours is as high; 0 = not known */
 };

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
-#include "lib/net/address.h"
 #include "rootlesskit/gateway/dial.h"
 #include "rootlesskit/gateway/listener.h"
 #include "rootlesskit/gateway/relay.h"
@@ -20,7 +19,7 @@ struct inward_socket {
     struct inward_socket *next;
     struct worker *worker;
     struct sockaddr_storage to;
-    uint32_t id;
+    uint32_t id, seat;
 };
 
 static void on_client(struct listener *listener, int take_sock, const struct sockaddr_storage *peer)
@@ -48,7 +47,7 @@ static int prepare(int fd)
     return 0;
 }
 
-int inward_add(struct inward *inward, uint32_t id, int take_listen,
+int inward_add(struct inward *inward, uint32_t id, uint32_t seat, int take_listen,
                const struct sockaddr_storage *to)
 {
     struct inward_socket *socket = calloc(1, sizeof *socket);
@@ -57,6 +56,7 @@ int inward_add(struct inward *inward, uint32_t id, int take_listen,
         socket->worker = inward->worker;
         socket->to = *to;
         socket->id = id;
+        socket->seat = seat;
         r = listener_start(&socket->listener, inward->worker, take_listen, on_client);
     }
     if (r < 0) {
@@ -83,19 +83,12 @@ static void close_socket(struct inward_socket *socket)
     loop_bury(&socket->worker->loop, &socket->grave);
 }
 
-static bool goes_to(const struct inward_socket *socket, const struct sockaddr_storage *to)
-{
-    struct in6_addr its, wanted;
-    return !to || (address_of_socket(&socket->to, &its) == address_of_socket(to, &wanted) &&
-                   address_equal(&its, &wanted));
-}
-
-void inward_close(struct inward *inward, uint32_t id, const struct sockaddr_storage *to)
+void inward_close(struct inward *inward, uint32_t id, uint32_t seat)
 {
     struct inward_socket **place = &inward->sockets;
     while (*place) {
         struct inward_socket *socket = *place;
-        if (socket->id != id || !goes_to(socket, to)) {
+        if (socket->id != id || (seat != 0 && socket->seat != seat)) {
             place = &socket->next;
             continue;
         }
@@ -106,6 +99,6 @@ void inward_close(struct inward *inward, uint32_t id, const struct sockaddr_stor
 
 void inward_end(struct inward *inward, uint32_t id)
 {
-    inward_close(inward, id, NULL);
+    inward_close(inward, id, 0);
     relay_end_all(inward->worker, id);
 }

@@ -18,11 +18,11 @@ struct inward {
     struct inward_socket *sockets;
 };
 
-/** Takes the clients of @p take_listen to @p to, for port @p id. @return 0 or -errno */
-int inward_add(struct inward *inward, uint32_t id, int take_listen,
+/** Takes the clients of @p take_listen to @p to, for port @p id. @param seat  names it, among the
+ *  port's; not 0. @return 0 or -errno */
+int inward_add(struct inward *inward, uint32_t id, uint32_t seat, int take_listen,
                const struct sockaddr_storage *to);
-/** Closes the sockets of port @p id whose clients go to @p to, or all of them (NULL); their
- *  connections go on. */
-void inward_close(struct inward *inward, uint32_t id, const struct sockaddr_storage *to);
+/** Closes that of port @p id and @p seat, or all of the port's (0); their connections go on. */
+void inward_close(struct inward *inward, uint32_t id, uint32_t seat);
 /** The same, and resets the connections. */
 void inward_end(struct inward *inward, uint32_t id);

@@ -30,7 +30,8 @@
 /* Where services have sockets of the host's for a port: one or several, of which no fd stays here,
  * since they are to end with the services. One original answers for all. */
 struct handover_seat {
-    uint32_t id; /* the port's */
+    uint32_t id;     /* the port's */
+    uint32_t number; /* its own */
     struct port_place place;
 };
 
@@ -68,8 +69,8 @@ static void sit_down(struct handover *handover, const struct choice *choice)
 {
     for (size_t i = 0; i < choice->n; i++)
         if (!is_taken(handover, choice->id[i], &choice->place.twin))
-            handover->seats[handover->n++] =
-                (struct handover_seat){.id = choice->id[i], .place = choice->place.twin};
+            handover->seats[handover->n++] = (struct handover_seat){
+                .id = choice->id[i], .number = handover->last, .place = choice->place.twin};
     set_clock(handover);
 }
 
@@ -94,17 +95,36 @@ static void add_stand_in(const struct handover *handover, uint32_t id,
         cli_debug("port %u has no second socket: %s", id, err.msg);
 }
 
-/* Nobody sits there any more. With the port's last seat all of it is relayed again; of one that has
- * another, for the other family's clients, this family's are. */
+static bool is_family_served(const struct handover *handover, uint32_t id, int family)
+{
+    for (size_t i = 0; i < handover->n; i++)
+        if (handover->seats[i].id == id && place_takes(&handover->seats[i].place, family))
+            return true;
+    return false;
+}
+
+/* Whose clients nobody takes now are relayed; no others, who might be relayed round and round. */
+static void stand_in_for(const struct handover *handover, const struct handover_seat *seat)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    for (size_t i = 0; i < 2; i++) {
+        if (!place_takes(&seat->place, families[i]) ||
+            is_family_served(handover, seat->id, families[i]))
+            continue;
+        const struct port_place place = place_narrow(&seat->place, families[i]);
+        add_stand_in(handover, seat->id, &place);
+    }
+}
+
+/* Nobody sits there any more: with its last seat all of the port is relayed again. */
 static void vacate(struct handover *handover, size_t i)
 {
     const struct handover_seat seat = handover->seats[i];
-    const struct sockaddr_storage own = place_own_address(&seat.place);
     struct err err = {0};
     get_up(handover, i);
     if (handover_has(handover, seat.id)) {
-        (void)dataplane_end_inward(plane_of(handover), seat.id, &own, NULL);
-        add_stand_in(handover, seat.id, &seat.place);
+        (void)dataplane_end_inward(plane_of(handover), seat.id, seat.number, NULL);
+        stand_in_for(handover, &seat);
     } else if (dataplane_resume_port(plane_of(handover), seat.id, &err) < 0) {
         cli_debug("port %u cannot be relayed again yet: %s", seat.id, err.msg);
         handover->seats[handover->n++] = seat; /* for the next look */
@@ -158,7 +178,8 @@ static int make_twin(struct handover *handover, const struct original *original,
         add_stand_in(handover, id, &choice->place.stand_in);
     r = fd;
     if (fd >= 0 && new)
-        r = dataplane_turn_inward(plane_of(handover), id, original->fd, &own, NULL);
+        r = dataplane_turn_inward(plane_of(handover), id, ++handover->last, original->fd, &own,
+                                  NULL);
     return r < 0 ? r : take_fd(&fd);
 }
 

@@ -39,6 +39,7 @@ struct handover {
     int notice_fd, clock_fd, diag_fd;
     uint64_t netns; /**< inode */
     struct handover_seat *seats;
+    uint32_t last;  /**< seat's number */
     size_t n, next; /**< to be looked at */
     struct choice_patience patience;
 };

@@ -51,6 +51,23 @@ bool place_of(const struct original *original, const struct port_spec *spec, str
     return true;
 }
 
+bool place_takes(const struct port_place *place, int family)
+{
+    struct in6_addr ip;
+    (void)address_of_socket(&place->address, &ip);
+    return address_family(&ip) == family || (IN6_IS_ADDR_UNSPECIFIED(&ip) && place->dual);
+}
+
+struct port_place place_narrow(const struct port_place *place, int family)
+{
+    static const struct in_addr any = {.s_addr = INADDR_ANY};
+    struct in6_addr ip;
+    uint16_t port = address_of_socket(&place->address, &ip);
+    if (IN6_IS_ADDR_UNSPECIFIED(&ip) && family == AF_INET)
+        ip = address_map(any);
+    return at(family, &ip, port, false);
+}
+
 struct sockaddr_storage place_own_address(const struct port_place *place)
 {
     const struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};

@@ -18,5 +18,9 @@ struct place {
 /** @param spec  a checked TCP port, its parent port known
  *  @return false when the original takes none of the port's clients as they come */
 bool place_of(const struct original *original, const struct port_spec *spec, struct place *ret);
+/** A socket there takes clients of @p family. */
+bool place_takes(const struct port_place *place, int family);
+/** The place of such clients alone. @param place  takes them */
+struct port_place place_narrow(const struct port_place *place, int family);
 /** The address at which the host itself reaches what is bound there. */
 struct sockaddr_storage place_own_address(const struct port_place *place);

@@ -11,6 +11,7 @@
 #include "rootlesskit/handover/diag.h"
 #include "rootlesskit/handover/holders.h"
 #include "rootlesskit/handover/probe.h"
+#include "rootlesskit/port/bind.h"
 #include "tests/unit/tcp.h"
 
 static int open_diag(void)
@@ -76,7 +77,8 @@ static bool has(const uint32_t *inodes, ssize_t n, int fd)
 START_TEST(a_port_s_sockets_are_found)
 {
     static const char *const loopback[] = {"127.0.0.1", "::1"};
-    cleanup_free uint32_t *inodes = NULL, *none = NULL;
+    static const char *const elsewhere[] = {"127.0.0.2", "::"};
+    cleanup_free uint32_t *inodes = NULL, *listening = NULL, *none = NULL, *all = NULL;
     cleanup_close int diag = open_diag();
     if (_i == 1 && !tcp_has_ipv6()) {
         printf("# not tried: no IPv6 here\n");
@@ -85,14 +87,19 @@ START_TEST(a_port_s_sockets_are_found)
     cleanup_close int listener = tcp_listening(loopback[_i]), other = tcp_listening(loopback[_i]);
     uint16_t port = tcp_port(listener);
     cleanup_close int client = tcp_dial(loopback[_i], port), served = tcp_accept(listener);
-    ssize_t n = diag_sockets(diag, port, &inodes);
+    struct port_place place = {.address = tcp_at(loopback[_i], port)};
+    ssize_t n = diag_sockets(diag, &place, true, &inodes);
     ck_assert_int_eq(n, 2);
     ck_assert(has(inodes, n, listener));
     ck_assert(has(inodes, n, served));
     ck_assert(!has(inodes, n, client));
     ck_assert(!has(inodes, n, other));
-    ck_assert_int_eq(diag_sockets(diag, 0, &none), 0);
-    ck_assert_int_lt(diag_sockets(-EBADF, port, &inodes), 0);
+    ck_assert_int_eq(diag_sockets(diag, &place, false, &listening), 1);
+    ck_assert(has(listening, 1, listener));
+    ck_assert_int_lt(diag_sockets(-EBADF, &place, true, &none), 0);
+    /* Another address has others, every address has all. */
+    place.address = tcp_at(elsewhere[_i], port);
+    ck_assert_int_eq(diag_sockets(diag, &place, true, &all), _i == 0 ? 0 : 2);
 }
 END_TEST
 

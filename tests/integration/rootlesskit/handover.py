@@ -5,8 +5,8 @@
   handover.py options PORT           listens with options of its own; prints those that are left then
   handover.py fork PORT N            listens, then N processes tell their number to a client each, for ever
   handover.py share PORT N           the same by N sockets with SO_REUSEPORT
-  handover.py two PORT               an IPv4 socket and one of IPv6 alone; each time that stdin has a line the last of them
-                                     that is left is closed
+  handover.py two PORT               a socket of both families and one of IPv4, which share the port; each time that stdin
+                                     has a line the first of them that is left is closed
   handover.py respawn PORT N         the first of N sockets with SO_REUSEPORT stays, the others come and go one by one
   handover.py again PORT N           listens and closes N times; prints how often a client got through
   handover.py escape PORT TO         listens; its socket and one that it accepted try to connect to TO (IP:PORT);
@@ -25,9 +25,10 @@ MODE, REST = sys.argv[1], sys.argv[2:]
 ADDRESSES = {"v4": "0.0.0.0", "dual": "::", "v6only": "::", "mapped": "::ffff:0.0.0.0"}
 
 
-def bound(kind, port):
+def bound(kind, port, share=False):
     s = socket.socket(socket.AF_INET if kind == "v4" else socket.AF_INET6)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, share)
     if kind != "v4":
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, kind == "v6only")
     s.bind((ADDRESSES[kind], int(port)))
@@ -110,12 +111,12 @@ def share(port, n):
 
 
 def two(port):
-    left = [bound("v4", port), bound("v6only", port)]
+    left = [bound(kind, port, share=True) for kind in ("dual", "v4")]
     for s in left:
         s.listen()
         threading.Thread(target=answer, args=(s, s.family.name), daemon=True).start()
     for _ in sys.stdin:
-        left.pop().shutdown(socket.SHUT_RDWR)
+        left.pop(0).shutdown(socket.SHUT_RDWR)
         if not left:
             return
 

@@ -99,22 +99,22 @@ pkill -KILL -P "$service"
 end "$service"
 ok "the last is gone: relayed" wait_for 50 relayed 8083
 
-# One of each family, as nginx has them.
+# One of both families and one of IPv4, which the kernel prefers for its clients.
 mkfifo -m 666 "$work/close"
 exec 4<>"$work/close"
 order "exec python3 $work/handover.py two 81 <$work/close"
 service=$pid
 both() { [ "$(says 127.0.0.1 8081) $(says ::1 8081)" = "$1" ]; }
-sockets() { ss -ltnpH "sport = :$1" | grep -c python3; }
-ok "a socket a family" wait_for 20 both "AF_INET AF_INET6"
-is "both are the host's" "$(sockets 8081)" 2
-is "and clients in the child have both" \
-    "$(for ip in 127.0.0.1 ::1; do inside timeout 15 python3 "$work/tcp.py" first $ip 81; echo; done | xargs)" "AF_INET AF_INET6"
+sockets() { ss -ltnpH "sport = :$1" | grep -c "$2"; }
+ok "two sockets of different families" wait_for 20 both "AF_INET AF_INET6"
+is "both are the host's" "$(sockets 8081 python3) $(sockets 8081 rootlesskit)" "2 0"
+like "clients in the child have them" "$(inside timeout 15 python3 "$work/tcp.py" first 127.0.0.1 81)" "^AF_INET"
 echo >&4
-ok "that of IPv6 ends: its clients are relayed to the other one" wait_for 20 both "AF_INET AF_INET"
-is "which is the host's still" "$(owner 8081)" "python3 rootlesskit"
+ok "that of both ends: clients of IPv6 are relayed to the other one" wait_for 20 both "AF_INET AF_INET"
+is "which is the host's still" "$(sockets 8081 python3) $(sockets 8081 rootlesskit)" "1 1"
+is "for clients in the child, too" "$(inside timeout 15 python3 "$work/tcp.py" first 127.0.0.1 81)" AF_INET
 echo >&4
-ok "that one, too" wait_for 20 relayed 8081
+ok "that one ends, too: relayed" wait_for 20 relayed 8081
 exec 4>&-
 wait_for 10 gone "$service" || true
 
