@@ -213,27 +213,37 @@ static void dial_port(struct gateway *gateway, const struct gateway_request *req
     fd_close(r);
 }
 
-/* While another socket has a port's clients. @param take_fd  what came beside, or < 0 */
-static void ask_other(struct gateway *gateway, const struct gateway_request *request, int take_fd)
+/* While another socket has a port's clients. */
+static int share_clients(struct gateway *gateway, const struct gateway_request *request,
+                         int take_fd)
 {
     struct publish *publish = &gateway->publish;
+    if (request->op == GATEWAY_PORT_STAND_IN)
+        return publish_stand_in(publish, request->id, take_fd);
+    if (request->op == GATEWAY_PORT_INWARD)
+        return inward_add(&gateway->inward, request->id, request->seat, take_fd, &request->target);
+    fd_close(take_fd);
+    if (request->op == GATEWAY_PORT_YIELD)
+        return publish_yield(publish, request->id);
+    if (request->op == GATEWAY_PORT_INWARD_END) {
+        inward_close(&gateway->inward, request->id, request->seat);
+        return 0;
+    }
+    /* Who is relayed inward would be relayed back out, round and round. */
+    inward_close(&gateway->inward, request->id, 0);
+    return publish_resume(publish, request->id);
+}
+
+/* @param take_fd  what came beside, or < 0 */
+static void ask_about_sharing(struct gateway *gateway, const struct gateway_request *request,
+                              int take_fd)
+{
     bool brings = request->op == GATEWAY_PORT_STAND_IN || request->op == GATEWAY_PORT_INWARD;
     int r = !gateway->config->ports ? -EOPNOTSUPP : brings && take_fd < 0 ? -EBADF : 0;
-    if (r < 0 || !brings)
-        take_fd = fd_close(take_fd);
-    if (r >= 0 && request->op == GATEWAY_PORT_YIELD) {
-        r = publish_yield(publish, request->id);
-    } else if (r >= 0 && request->op == GATEWAY_PORT_STAND_IN) {
-        r = publish_stand_in(publish, request->id, take_fd);
-    } else if (r >= 0 && request->op == GATEWAY_PORT_INWARD) {
-        r = inward_add(&gateway->inward, request->id, request->seat, take_fd, &request->target);
-    } else if (r >= 0 && request->op == GATEWAY_PORT_INWARD_END) {
-        inward_close(&gateway->inward, request->id, request->seat);
-    } else if (r >= 0) {
-        /* Who is relayed inward would be relayed back out, round and round. */
-        inward_close(&gateway->inward, request->id, 0);
-        r = publish_resume(publish, request->id);
-    }
+    if (r < 0)
+        fd_close(take_fd);
+    else
+        r = share_clients(gateway, request, take_fd);
     answer_code(gateway, request, r);
 }
 
@@ -307,7 +317,7 @@ static void on_request(struct loop_source *source, uint32_t events)
     case GATEWAY_PORT_INWARD:
     case GATEWAY_PORT_INWARD_END:
     case GATEWAY_PORT_RESUME:
-        ask_other(gateway, &request, first);
+        ask_about_sharing(gateway, &request, first);
         return;
     case GATEWAY_PORT_DIAL:
         dial_port(gateway, &request);
