@@ -129,6 +129,42 @@ START_TEST(the_host_reaches_what_is_bound_there)
 }
 END_TEST
 
+/* Whose clients a socket takes, and where those of one family alone are taken (NULL: nowhere). */
+static const struct {
+    const char *bound;
+    bool dual;
+    const char *v4, *v6;
+} halves[] = {
+    {"0.0.0.0", false, "0.0.0.0", NULL},
+    {"192.0.2.1", false, "192.0.2.1", NULL},
+    {"::", true, "0.0.0.0", "::"},
+    {"::", false, NULL, "::"},
+    {"::ffff:0.0.0.0", true, "0.0.0.0", NULL},
+    {"::ffff:192.0.2.1", true, "192.0.2.1", NULL},
+    {"2001:db8::1", false, NULL, "2001:db8::1"},
+};
+
+static void check_half(const struct port_place *place, int family, const char *want)
+{
+    ck_assert_int_eq(place_takes(place, family), want != NULL);
+    if (!want)
+        return;
+    const struct port_place half = place_narrow(place, family);
+    const struct sockaddr_storage address = tcp_at(want, 8080);
+    ck_assert_mem_eq(&half.address, &address, sizeof address);
+    ck_assert_uint_eq(half.len,
+                      family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+    ck_assert(!half.dual);
+}
+
+START_TEST(a_place_has_its_families)
+{
+    struct port_place place = {.address = tcp_at(halves[_i].bound, 8080), .dual = halves[_i].dual};
+    check_half(&place, AF_INET, halves[_i].v4);
+    check_half(&place, AF_INET6, halves[_i].v6);
+}
+END_TEST
+
 START_TEST(a_link_local_address_keeps_its_zone)
 {
     struct sockaddr_in6 zoned = {.sin6_family = AF_INET6, .sin6_scope_id = 3};
@@ -339,6 +375,7 @@ static void add_places(Suite *suite)
                         sizeof places / sizeof places[0]);
     tcase_add_loop_test(cases, the_host_reaches_what_is_bound_there, 0,
                         sizeof own_addresses / sizeof own_addresses[0]);
+    tcase_add_loop_test(cases, a_place_has_its_families, 0, sizeof halves / sizeof halves[0]);
     tcase_add_test(cases, a_link_local_address_keeps_its_zone);
     suite_add_tcase(suite, cases);
 }
