@@ -15,7 +15,7 @@
 #include "rootlesskit/options.h"
 #include "rootlesskit/port/ports.h"
 
-#define FAILURES_MAX 16
+#define FAILURES_MAX 8
 #define REST_MS 10000
 
 struct candidates {

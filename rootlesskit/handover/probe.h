@@ -20,9 +20,9 @@ struct probe {
 };
 
 /**
- * Waits a tenth of a second at most, and a little after the first that has met.
+ * Waits 0.3 s at most, and a little after the first that has met.
  * @param listener  a TCP socket that listens and that nobody else accepts from; who comes to it
- *                  meanwhile and is none of us is reset
+ *                  meanwhile and is none of us loses the connection
  * @param n         up to PROBES_MAX
  */
 void probe_all(int listener, struct probe *probes, size_t n);
