@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/random.h>
@@ -95,16 +97,26 @@ static void await_all(int listener, struct probe *probes, size_t n, int64_t unti
     }
 }
 
+static void defer(int listener, int seconds)
+{
+    (void)setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+}
+
+/* Who has nothing to say is not accepted (tcp(7)): a stranger would be waited for. */
 void probe_all(int listener, struct probe *probes, size_t n)
 {
     int64_t until = clock_ms() + FIRST_MS;
-    int flags = fcntl(listener, F_GETFL);
+    int flags = fcntl(listener, F_GETFL), deferred = 0;
+    socklen_t len = sizeof deferred;
     for (size_t i = 0; i < n; i++)
         probes[i].state = PROBE_OVER;
-    if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0)
+    if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        getsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &deferred, &len) < 0)
         return;
+    defer(listener, 1);
     for (size_t i = 0; i < n; i++)
         speak(&probes[i], until);
     await_all(listener, probes, n, until);
-    (void)fcntl(listener, F_SETFL, flags); /* as its owner left it */
+    defer(listener, deferred); /* as its owner left it */
+    (void)fcntl(listener, F_SETFL, flags);
 }
