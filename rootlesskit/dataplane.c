@@ -26,8 +26,6 @@
 static int receive_any(struct dataplane *plane, struct gateway_reply *ret, int *ret_fd,
                        struct err *err)
 {
-    int fds[MSG_FDS_MAX];
-    size_t n_fds = 0;
     *ret_fd = -EBADF;
     struct pollfd poll_fd = {.fd = plane->control_fd, .events = POLLIN};
     int n;
@@ -37,11 +35,7 @@ static int receive_any(struct dataplane *plane, struct gateway_reply *ret, int *
     if (n <= 0)
         return err_set(err, ETIMEDOUT, "the network process did not answer within %d s",
                        REPLY_WAIT_MS / 1000);
-    int r = msg_recv(plane->control_fd, ret, sizeof *ret, fds, &n_fds);
-    for (size_t i = 1; i < n_fds; i++)
-        fd_close(fds[i]);
-    if (n_fds > 0)
-        *ret_fd = fds[0];
+    int r = msg_recv_fd(plane->control_fd, ret, sizeof *ret, ret_fd);
     return r <= 0 ? err_set(err, EPIPE, "the network process ended unexpectedly") : 0;
 }
 

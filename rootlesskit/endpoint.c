@@ -117,9 +117,8 @@ static void on_request(struct loop_source *source, uint32_t events)
     (void)events;
     struct endpoint *endpoint = loop_owner(source, struct endpoint, control);
     struct control_request request;
-    int fds[MSG_FDS_MAX];
-    size_t n_fds = 0;
-    int r = msg_recv(source->fd, &request, sizeof request, fds, &n_fds);
+    int fd;
+    int r = msg_recv_fd(source->fd, &request, sizeof request, &fd);
     if (comes_again(r))
         return;
     if (r <= 0 && r != -EMFILE) {
@@ -133,9 +132,8 @@ static void on_request(struct loop_source *source, uint32_t events)
                              "rootlesskit has no file descriptor left for the answer: raise its "
                              "limit of open files (ulimit -n, LimitNOFILE=) and ask again");
     else
-        reply.code = answer(endpoint, &request, n_fds > 0 ? fds[0] : -EBADF, &reply, &err);
-    for (size_t i = 0; i < n_fds; i++)
-        fd_close(fds[i]);
+        reply.code = answer(endpoint, &request, fd, &reply, &err);
+    fd_close(fd);
     (void)str_copy(reply.message, sizeof reply.message, err.msg);
     if (msg_send(source->fd, &reply, sizeof reply, NULL, 0) < 0)
         close_control(endpoint);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 
-#include "lib/base/fd.h"
 #include "lib/base/msg.h"
 #include "lib/base/str.h"
 
@@ -19,27 +18,19 @@ int link_send_fd(int link, enum link_op op, int fd)
     return msg_send(link, &message, sizeof message, &fd, 1);
 }
 
-static int receive(int link, struct link_message *ret, int *fds, size_t *n_fds)
+/* @param r  msg_recv()'s */
+static int received(int r, struct link_message *message)
 {
-    int r = msg_recv(link, ret, sizeof *ret, fds, n_fds);
-    ret->text[sizeof ret->text - 1] = '\0';
+    message->text[sizeof message->text - 1] = '\0';
     return r > 0 ? 0 : r < 0 ? r : -EPIPE;
 }
 
 int link_receive(int link, struct link_message *ret)
 {
-    return receive(link, ret, NULL, NULL);
+    return received(msg_recv(link, ret, sizeof *ret, NULL, NULL), ret);
 }
 
 int link_receive_fd(int link, struct link_message *ret, int *ret_fd)
 {
-    int fds[MSG_FDS_MAX];
-    size_t n_fds = 0;
-    *ret_fd = -EBADF;
-    int r = receive(link, ret, fds, &n_fds);
-    for (size_t i = 1; i < n_fds; i++)
-        fd_close(fds[i]);
-    if (n_fds > 0)
-        *ret_fd = fds[0];
-    return r;
+    return received(msg_recv_fd(link, ret, sizeof *ret, ret_fd), ret);
 }

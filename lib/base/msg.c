@@ -91,3 +91,14 @@ int msg_recv(int sock, void *buf, size_t len, int *ret_fds, size_t *ret_n_fds)
         *ret_n_fds = n_fds;
     return 1;
 }
+
+int msg_recv_fd(int sock, void *buf, size_t len, int *ret_fd)
+{
+    int fds[MSG_FDS_MAX];
+    size_t n_fds = 0;
+    int r = msg_recv(sock, buf, len, fds, &n_fds);
+    for (size_t i = 1; i < n_fds; i++)
+        fd_close(fds[i]);
+    *ret_fd = n_fds > 0 ? fds[0] : -EBADF;
+    return r;
+}

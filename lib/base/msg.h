@@ -25,3 +25,6 @@ int msg_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds
  *         this process has no room for the fds (all are closed): @p buf has the message
  */
 int msg_recv(int sock, void *buf, size_t len, int *ret_fds, size_t *ret_n_fds);
+/** The same for a message with one fd beside it at most: others are closed.
+ *  @param ret_fd  the caller's to close; -EBADF when there is none */
+int msg_recv_fd(int sock, void *buf, size_t len, int *ret_fd);

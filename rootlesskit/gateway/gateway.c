@@ -294,9 +294,8 @@ static void on_request(struct loop_source *source, uint32_t events)
     (void)events;
     struct gateway *gateway = loop_owner(source, struct gateway, control);
     struct gateway_request request;
-    int fds[MSG_FDS_MAX];
-    size_t n_fds = 0;
-    int r = msg_recv(source->fd, &request, sizeof request, fds, &n_fds);
+    int first;
+    int r = msg_recv_fd(source->fd, &request, sizeof request, &first);
     if (r == -EMFILE) { /* connections have them all */
         answer_code(gateway, &request, r);
         return;
@@ -305,9 +304,6 @@ static void on_request(struct loop_source *source, uint32_t events)
         loop_stop(&gateway->worker.loop); /* the parent is gone */
         return;
     }
-    for (size_t i = 1; i < n_fds; i++)
-        fd_close(fds[i]);
-    int first = n_fds > 0 ? fds[0] : -EBADF;
     switch ((enum gateway_op)request.op) {
     case GATEWAY_PORT_ADD:
         add_port(gateway, &request, first);
