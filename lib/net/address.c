@@ -47,6 +47,24 @@ bool address_is_loopback(const struct in6_addr *address)
                                   : IN6_IS_ADDR_LOOPBACK(address);
 }
 
+struct in6_addr address_any(int family)
+{
+    const struct in_addr v4 = {.s_addr = htonl(INADDR_ANY)};
+    return family == AF_INET ? address_map(v4) : in6addr_any;
+}
+
+bool address_is_any(const struct in6_addr *address)
+{
+    const struct in6_addr any = address_any(address_family(address));
+    return address_equal(address, &any);
+}
+
+struct in6_addr address_loopback(int family)
+{
+    const struct in_addr v4 = {.s_addr = htonl(INADDR_LOOPBACK)};
+    return family == AF_INET ? address_map(v4) : in6addr_loopback;
+}
+
 struct sockaddr_storage address_to_socket(const struct in6_addr *address, uint16_t port)
 {
     struct sockaddr_storage ret = {0};

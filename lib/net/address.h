@@ -22,6 +22,11 @@ bool address_equal(const struct in6_addr *a, const struct in6_addr *b);
 bool address_within(const struct in6_addr *address, const struct in6_addr *network, uint8_t prefix);
 /** Either family's loopback: 127.0.0.0/8, ::1. */
 bool address_is_loopback(const struct in6_addr *address);
+/** 0.0.0.0 or ::. */
+struct in6_addr address_any(int family);
+bool address_is_any(const struct in6_addr *address);
+/** 127.0.0.1 or ::1. */
+struct in6_addr address_loopback(int family);
 /** A socket address of its own family. @param port  host byte order */
 struct sockaddr_storage address_to_socket(const struct in6_addr *address, uint16_t port);
 /** The other way; an IPv4 address in a sockaddr_in6 counts as IPv4. @return the port, host byte

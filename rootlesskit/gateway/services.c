@@ -173,21 +173,17 @@ int services_look(struct services *services, unsigned types, void *buffer, size_
 
 static bool serves(const struct in6_addr *bound, bool both, const struct in6_addr *address)
 {
-    static const struct in6_addr any_v4 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-    bool v4 = address_is_v4(address);
-    if (IN6_IS_ADDR_UNSPECIFIED(bound))
-        return !v4 || both;
-    return address_equal(bound, address) || (v4 && address_equal(bound, &any_v4));
+    int family = address_family(address);
+    if (address_is_any(bound))
+        return address_family(bound) == family || (both && family == AF_INET);
+    return address_equal(bound, address);
 }
 
 /* Whoever connects to an unspecified address gets the loopback's (ip(7)). */
 static void specify(struct in6_addr *address)
 {
-    const struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
-    if (IN6_IS_ADDR_UNSPECIFIED(address))
-        *address = in6addr_loopback;
-    else if (address_is_v4(address) && address_v4(address).s_addr == htonl(INADDR_ANY))
-        *address = address_map(loopback);
+    if (address_is_any(address))
+        *address = address_loopback(address_family(address));
 }
 
 bool services_serves(const struct in6_addr *address, bool both,

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lib/net/address.h"
-#include "rootlesskit/port/bind.h"
+#include "rootlesskit/handover/place.h"
 
 #define READ_SIZE 32768 /* netlink's largest part of a dump */
 #define INODES_MAX 65536
@@ -91,12 +91,8 @@ static struct in6_addr address_of(const struct inet_diag_msg *body)
 /* What is bound to every address has connections at each. */
 static bool is_there(const struct found *found, const struct in6_addr *ip)
 {
-    bool v4 = address_is_v4(&found->ip);
-    if (IN6_IS_ADDR_UNSPECIFIED(&found->ip))
-        return found->place->dual || !address_is_v4(ip);
-    if (v4 && address_v4(&found->ip).s_addr == htonl(INADDR_ANY))
-        return address_is_v4(ip);
-    return address_equal(ip, &found->ip);
+    return address_is_any(&found->ip) ? place_takes(found->place, address_family(ip))
+                                      : address_equal(ip, &found->ip);
 }
 
 static int keep(const struct nlmsghdr *message, void *arg)

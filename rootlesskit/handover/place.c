@@ -24,8 +24,7 @@ static struct port_place at(int family, const struct in6_addr *ip, uint16_t port
 
 bool place_of(const struct original *original, const struct port_spec *spec, struct place *ret)
 {
-    static const struct in_addr any = {.s_addr = INADDR_ANY};
-    const struct in6_addr any_v4 = address_map(any);
+    const struct in6_addr any_v4 = address_any(AF_INET);
     const struct port_place whole = port_place_of(spec);
     const uint16_t port = spec->parent_port;
     struct in6_addr ip;
@@ -60,28 +59,20 @@ bool place_takes(const struct port_place *place, int family)
 
 struct port_place place_narrow(const struct port_place *place, int family)
 {
-    static const struct in_addr any = {.s_addr = INADDR_ANY};
     struct in6_addr ip;
     uint16_t port = address_of_socket(&place->address, &ip);
-    if (IN6_IS_ADDR_UNSPECIFIED(&ip) && family == AF_INET)
-        ip = address_map(any);
+    if (address_is_any(&ip))
+        ip = address_any(family);
     return at(family, &ip, port, false);
 }
 
 struct sockaddr_storage place_own_address(const struct port_place *place)
 {
-    const struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
     struct in6_addr ip;
     uint16_t port = address_of_socket(&place->address, &ip);
-    bool any_v4 = address_is_v4(&ip) && address_v4(&ip).s_addr == htonl(INADDR_ANY);
-    bool any_v6 = IN6_IS_ADDR_UNSPECIFIED(&ip);
-    if (any_v4 || (any_v6 && place->dual))
-        ip = address_map(loopback);
-    else if (any_v6)
-        ip = in6addr_loopback;
-    else
-        return place->address.ss_family == AF_INET6 && !address_is_v4(&ip)
-                   ? place->address /* with the zone of a link-local address */
-                   : address_to_socket(&ip, port);
+    if (address_is_any(&ip))
+        ip = address_loopback(place->dual ? AF_INET : address_family(&ip));
+    else if (!address_is_v4(&ip))
+        return place->address; /* with the zone of a link-local one */
     return address_to_socket(&ip, port);
 }

@@ -49,7 +49,7 @@ static void refuse_answers(struct program *program)
 static void demand_v4(struct program *program, const struct in6_addr *ip)
 {
     demand(program, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL, ETH_P_IP);
-    if (address_v4(ip).s_addr != htonl(INADDR_ANY))
+    if (!address_is_any(ip))
         demand(program, BPF_W, IPV4_DESTINATION, ntohl(address_v4(ip).s_addr));
 }
 
