@@ -1,6 +1,5 @@
 #include "tests/unit/tap.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,26 +9,15 @@
 #include "lib/net/address.h"
 #include "rootlesskit/gateway/gate.h"
 #include "rootlesskit/gateway/services.h"
+#include "tests/unit/tcp.h"
 
 static struct services services;
 static unsigned char buffer[65536];
 
-static struct sockaddr_storage at(const char *text, uint16_t port)
-{
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_storage ret = {0};
-    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
-        memcpy(&ret, &v4, sizeof v4);
-    else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
-        memcpy(&ret, &v6, sizeof v6);
-    return ret;
-}
-
 /* @param port  0: any; receives it */
 static int open_at(int type, const char *text, bool v6only, uint16_t *port)
 {
-    struct sockaddr_storage address = at(text, *port);
+    struct sockaddr_storage address = tcp_at(text, *port);
     struct in6_addr unused;
     socklen_t len = sizeof address;
     int only = v6only;
@@ -53,7 +41,7 @@ static void look(void)
 
 static enum services_state state(int type, const char *text, uint16_t port)
 {
-    struct sockaddr_storage target = at(text, port);
+    struct sockaddr_storage target = tcp_at(text, port);
     return services_of(&services, type, &target);
 }
 
@@ -118,7 +106,7 @@ END_TEST
 
 static int connect_to(uint16_t port)
 {
-    struct sockaddr_storage address = at("127.0.0.1", port);
+    struct sockaddr_storage address = tcp_at("127.0.0.1", port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int r = connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? -errno : fd;
     if (r < 0)
@@ -129,7 +117,7 @@ static int connect_to(uint16_t port)
 /* What every server does. */
 static int take(uint16_t port)
 {
-    struct sockaddr_storage address = at("127.0.0.1", port);
+    struct sockaddr_storage address = tcp_at("127.0.0.1", port);
     const int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
