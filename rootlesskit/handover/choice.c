@@ -26,12 +26,9 @@ struct candidates {
 
 bool choice_is_engine(const struct notice *notice)
 {
-    static const char *const engines[] = {"docker-proxy", "dockerd",      "conmon",
-                                          "podman",       "rootlessport", "k3s-server"};
-    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
-        if (notice_is_of(notice, engines[i]))
-            return true;
-    return false;
+    static const char *const engines[] = {"docker-proxy", "dockerd",    "conmon", "podman",
+                                          "rootlessport", "k3s-server", NULL};
+    return notice_is_of(notice, engines);
 }
 
 static bool is_wanted(const struct handover *handover, const struct port *port)
@@ -139,9 +136,7 @@ static bool is_all_of(const struct port *port, int family)
     const struct port_place place = port_place_of(&port->spec);
     struct in6_addr ip;
     (void)address_of_socket(&place.address, &ip);
-    return !place.dual && place.address.ss_family == family &&
-           (family == AF_INET ? address_v4(&ip).s_addr == htonl(INADDR_ANY)
-                              : IN6_IS_ADDR_UNSPECIFIED(&ip));
+    return !place.dual && place.address.ss_family == family && address_is_any(&ip);
 }
 
 /* Docker publishes every port twice, which one socket of both families can have. */

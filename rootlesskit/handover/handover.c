@@ -201,14 +201,12 @@ static int exchange(struct handover *handover, const struct notice *notice,
 }
 
 /* @return true: the call is done */
-static bool hand_over(struct handover *handover, const struct notice *notice)
+static bool hand_over(struct handover *handover, const struct notice *notice, int fd)
 {
     struct original original;
     struct choice choice;
-    cleanup_close int fd = notice_borrow(notice);
-    if (fd < 0 || handover->n + 2 > HANDOVER_MAX ||
-        original_read(fd, (ino_t)handover->netns, &original) < 0 || choice_is_engine(notice) ||
-        !choice_make(handover, &original, notice->backlog, &choice))
+    if (handover->n + 2 > HANDOVER_MAX || original_read(fd, handover->netns, &original) < 0 ||
+        choice_is_engine(notice) || !choice_make(handover, &original, notice->backlog, &choice))
         return false;
     int r = exchange(handover, notice, &original, &choice);
     cli_debug("port %u, task %d: %s", choice.id[0], notice->task,
@@ -220,17 +218,27 @@ static bool hand_over(struct handover *handover, const struct notice *notice)
     return r >= 0;
 }
 
-/* Not every query of a resolver, which binds too, is a reason to look. */
-static bool is_tcp(const struct notice *notice)
+static bool is_tcp(int fd)
 {
-    cleanup_close int fd = notice_borrow(notice);
     int proto = 0;
     socklen_t len = sizeof proto;
-    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &proto, &len) == 0 &&
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &proto, &len) == 0 &&
            (proto == IPPROTO_TCP || proto == IPPROTO_MPTCP);
 }
 
-/* A service that starts anew binds before it listens: its first socket's place must be free. */
+/* A service that starts anew binds before it listens: its first socket's place must be free. Not
+ * every query of a resolver, which binds too, is a reason to look. @return true: the call is done
+ */
+static bool serve(struct handover *handover, const struct notice *notice)
+{
+    bool listens = notice->call == SYS_listen;
+    cleanup_close int fd = listens || handover->n > 0 ? notice_borrow(notice) : -EBADF;
+    if (fd < 0 || !is_tcp(fd))
+        return false;
+    look(handover);
+    return listens && hand_over(handover, notice, fd);
+}
+
 static void on_notice(struct loop_source *source, uint32_t events)
 {
     struct handover *handover = loop_owner(source, struct handover, notices);
@@ -241,9 +249,7 @@ static void on_notice(struct loop_source *source, uint32_t events)
     }
     if (notice_receive(source->fd, &notice) < 0)
         return;
-    if (handover->n > 0 && is_tcp(&notice))
-        look(handover);
-    if (notice.call != SYS_listen || !hand_over(handover, &notice))
+    if (!serve(handover, &notice))
         notice_let_pass(&notice);
 }
 

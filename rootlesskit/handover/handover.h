@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/base/loop.h"
 #include "rootlesskit/handover/choice.h"
@@ -37,7 +38,7 @@ struct handover {
 
     struct loop_source notices, clock;
     int notice_fd, clock_fd, diag_fd;
-    uint64_t netns; /**< inode */
+    ino_t netns; /**< inode */
     struct handover_seat *seats;
     uint32_t last;  /**< seat's number */
     size_t n, next; /**< to be looked at */

@@ -112,10 +112,12 @@ int notice_cloexec(const struct notice *notice, bool *ret)
     return 0;
 }
 
-bool notice_is_of(const struct notice *notice, const char *comm)
+bool notice_is_of(const struct notice *notice, const char *const *comms)
 {
     char text[64];
-    if (read_about(notice, "comm", text, sizeof text) <= 0)
+    int n = read_about(notice, "comm", text, sizeof text);
+    if (n <= 0 || text[n - 1] != '\n')
         return false;
-    return str_equal(str_after(text, comm), "\n");
+    text[n - 1] = '\0';
+    return str_index(comms, text) >= 0;
 }

@@ -35,5 +35,5 @@ int notice_borrow(const struct notice *notice);
 int notice_replace(const struct notice *notice, int fd, bool cloexec);
 /** What the fd in question has of FD_CLOEXEC. @return 0 or -errno */
 int notice_cloexec(const struct notice *notice, bool *ret);
-/** The caller's program is called @p comm (proc_pid_comm(5)). */
-bool notice_is_of(const struct notice *notice, const char *comm);
+/** The caller's program is called like one of the NULL-ended @p comms (proc_pid_comm(5)). */
+bool notice_is_of(const struct notice *notice, const char *const *comms);

@@ -235,11 +235,11 @@ START_TEST(a_program_is_told_by_its_whole_name)
     if (!start(_i ? THREAD : PLAIN, &caller, &report))
         return;
     struct notice notice = told(&caller);
-    ck_assert(notice_is_of(&notice, "a (servi)ce"));
-    ck_assert(!notice_is_of(&notice, "a (servi)"));
-    ck_assert(!notice_is_of(&notice, "a (servi)cer"));
-    ck_assert(!notice_is_of(&notice, "service"));
-    ck_assert(!notice_is_of(&notice, ""));
+    ck_assert(notice_is_of(&notice, (const char *const[]){"a (servi)ce", NULL}));
+    ck_assert(!notice_is_of(&notice, (const char *const[]){"a (servi)", NULL}));
+    ck_assert(!notice_is_of(&notice, (const char *const[]){"a (servi)cer", NULL}));
+    ck_assert(!notice_is_of(&notice, (const char *const[]){"service", NULL}));
+    ck_assert(!notice_is_of(&notice, (const char *const[]){"", NULL}));
     end(&caller);
 }
 END_TEST
@@ -260,7 +260,7 @@ START_TEST(a_caller_that_is_killed_is_an_error)
     ck_assert_int_eq(notice_replace(&notice, twin, false), -ENOENT);
     ck_assert_int_lt(notice_cloexec(&notice, &cloexec), 0);
     ck_assert(cloexec);
-    ck_assert(!notice_is_of(&notice, "a (servi)ce"));
+    ck_assert(!notice_is_of(&notice, (const char *const[]){"a (servi)ce", NULL}));
     notice_let_pass(&notice);
     notice_succeed(&notice);
     ck_assert(!tcp_awaits(caller.listener, POLLIN, 0));
